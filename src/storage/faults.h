@@ -1,0 +1,64 @@
+// The one fault store of all tests: a decorator that misbehaves by rules. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "storage/object_store.h"
+
+namespace salvor::storage {
+
+enum class Operation { kPut, kGet, kStat, kList, kRemove, kUpload, kCommit, kAny };
+
+struct FaultRule {
+  enum class Effect {
+    kErrorBefore,  // throws, nothing happened
+    kErrorAfter,   // the operation happened, then throws: "timed out, may have happened"
+    kTruncate,     // a get returns, or a put stores, only the first `amount` bytes
+    kFlipBit,      // bit 0 of byte `amount` of what a get returns is flipped
+    kDelay,        // `amount` milliseconds, honours the cancellation token
+    kDie,          // calls the store's `on_die` (a crash test's _exit or a frozen store), then throws
+  };
+  Operation operation = Operation::kAny;
+  std::string key_glob = "*";
+  int first = 1;                  // the rule acts on the matching calls number first .. first+count-1 (1-based)
+  int count = 1;                  // -1: for ever
+  Effect effect = Effect::kErrorBefore;
+  std::uint64_t amount = 0;
+  base::ErrorCode code = base::ErrorCode::kUnavailable;
+  bool retryable = true;
+};
+
+class FaultStore : public ObjectStore {
+ public:
+  explicit FaultStore(std::shared_ptr<ObjectStore> under);
+  void add_rule(FaultRule rule);
+  void clear_rules();
+  // After the n-th mutating call (put, put_if_absent, commit, remove) from now every further mutating call
+  // throws kUnavailable (not retryable) without effect, as if the process had been killed. n = 0: at once.
+  void freeze_after_writes(std::uint64_t n);
+  std::uint64_t writes() const;  // mutating calls that took effect
+
+  void put(const std::string& key, std::string_view data, const base::CancelToken& cancel = {}) override;
+  void put_if_absent(const std::string& key, std::string_view data, const base::CancelToken& cancel = {}) override;
+  std::string get(const std::string& key, const base::CancelToken& cancel = {}) override;
+  std::string get_range(const std::string& key, std::uint64_t offset, std::uint64_t length,
+                        const base::CancelToken& cancel = {}) override;
+  std::uint64_t get_stream(const std::string& key, base::Sink& into, const base::CancelToken& cancel = {}) override;
+  std::optional<ObjectInfo> stat(const std::string& key, const base::CancelToken& cancel = {}) override;
+  ListPage list_page(const ListOptions& options, const base::CancelToken& cancel = {}) override;
+  void remove(const std::string& key, const base::CancelToken& cancel = {}) override;
+  std::unique_ptr<Upload> start_upload(const std::string& key, const base::CancelToken& cancel = {}) override;
+  std::optional<std::string> presigned_get(const std::string& key, base::Duration valid_for) override;
+  std::string describe() const override;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;  // shared with the uploads it handed out
+};
+
+}  // namespace salvor::storage
