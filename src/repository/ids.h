@@ -1,5 +1,5 @@
-// Identities in a repository. All are SHA-256 values, printed as 64 lower-case hexadecimal digits; they are distinct
-// types so that none is passed for another.
+// Identities in a repository. All are SHA-256 values, printed as 64 lower-case hexadecimal digits; they are
+// distinct types so that none is passed for another.
 #pragma once
 
 #include <array>

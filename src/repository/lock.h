@@ -1,0 +1,71 @@
+// restic's repository locks: files under locks/ that say who works on the repository and whether alone. A
+// held lock is rewritten every five minutes; one that is older than thirty minutes is stale, and only
+// `unlock` removes it. Errors: kLocked when another's lock is in the way (the message says whose), kCorrupt
+// for an unreadable lock.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "repository/repository.h"
+
+namespace salvor::repository {
+
+enum class LockMode { kShared, kExclusive };
+
+struct LockDocument {
+  std::string time;  // RFC 3339
+  bool exclusive = false;
+  std::string hostname, username;
+  std::int64_t pid = 0;
+  std::uint32_t uid = 0, gid = 0;
+};
+
+std::string encode_lock(const LockDocument& lock);
+// Throws kCorrupt.
+LockDocument decode_lock(std::string_view json, std::string_view name);
+
+struct LockOptions {
+  LockMode mode = LockMode::kShared;
+  base::Duration retry_for{0};  // --retry-lock: keep trying for so long
+  // Read the files back after this pause to see a rival that came at the same time; restic's value.
+  base::Duration settle = std::chrono::milliseconds(200);
+  base::Duration refresh_every = std::chrono::minutes(5);
+  base::Duration stale_after = std::chrono::minutes(30);
+};
+
+// Held from construction to destruction, refreshed by a thread of its own. When no refresh succeeds for so
+// long that others may take the lock for stale, lost_token() fires: hand it to the work that the lock
+// protects.
+class LockGuard {
+ public:
+  // `repository` must outlive the guard.
+  LockGuard(Repository& repository, const LockOptions& options, const base::CancelToken& cancel = {});
+  ~LockGuard();
+  LockGuard(const LockGuard&) = delete;
+  LockGuard& operator=(const LockGuard&) = delete;
+
+  // Fires when the lock is lost, and when the token given at construction fires.
+  base::CancelToken token() const;
+  bool lost() const;
+  // Removes the lock file and ends the thread; the destructor does the same and only logs a failure.
+  void release();
+  // The current lock file's name; changes with each refresh.
+  std::string name() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Removes stale locks (older than stale_after, or of a process on this machine that no longer runs), or all
+// of them. Empty lock files are removed too. Returns how many.
+size_t unlock(Repository& repository, bool all, const base::CancelToken& cancel = {},
+              base::Duration stale_after = std::chrono::minutes(30));
+
+}  // namespace salvor::repository

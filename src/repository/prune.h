@@ -1,0 +1,61 @@
+// Removes what no snapshot needs. plan() reads all trees and decides pack by pack; apply() acts in the one
+// order that a crash cannot turn into damage: unreferenced packs, new packs, new indexes, old indexes, old
+// packs. The caller holds an exclusive lock and has loaded the index. Memory: the index, one bit a blob, four
+// bytes a blob.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "repository/repository.h"
+
+namespace salvor::repository {
+
+struct PruneOptions {
+  // How much unused space may stay: "5%" (of the repository after prune), "unlimited", or bytes ("200M").
+  std::string max_unused = "5%";
+  std::optional<std::uint64_t> max_repack_bytes;
+  std::optional<std::uint64_t> repack_smaller_than;  // bytes; unset: 0.8 * max(4 MiB, the 3rd percentile)
+  bool repack_cacheable_only = false;                // repack tree packs only
+  bool repack_uncompressed = false;
+};
+
+struct PrunePlan {
+  std::vector<std::string> unreferenced;  // packs in the store and in no index
+  std::vector<PackId> remove;             // packs without any needed blob
+  std::vector<PackId> repack;             // packs whose needed blobs move to new packs
+  std::vector<PackId> missing;            // in the index, not in the store, and not needed
+
+  struct Totals {
+    std::uint64_t blobs = 0, bytes = 0;
+  };
+  Totals used, duplicate, unused, repacked, repack_removed, removed, kept_unused;
+  std::uint64_t total_packs = 0, kept_packs = 0;
+  std::uint64_t unreferenced_bytes = 0;
+
+  bool nothing_to_do() const {
+    return unreferenced.empty() && remove.empty() && repack.empty() && missing.empty();
+  }
+
+  // Which copy of each needed blob is the one to keep; a bit per index entry. For apply().
+  std::vector<std::vector<bool>> keep;
+};
+
+struct PruneProgress {
+  std::string phase;  // "reading trees", "repacking", "writing index", "deleting"
+  std::uint64_t done = 0, total = 0;
+};
+using PruneObserver = std::function<void(const PruneProgress&)>;
+
+// Throws kCorrupt when a needed blob or pack is missing: pruning would make the damage final.
+PrunePlan plan_prune(Repository& repository, const PruneOptions& options, const base::CancelToken& cancel,
+                     const PruneObserver& observer = nullptr);
+// `repository` must have seen no writes since the plan.
+void apply_prune(Repository& repository, const PrunePlan& plan, const base::CancelToken& cancel,
+                 const PruneObserver& observer = nullptr);
+
+}  // namespace salvor::repository
