@@ -1,5 +1,5 @@
-// A queue between two stages of a pipeline. Any number of producers and consumers. push blocks while the queue
-// is full, pop while it is empty; close lets consumers drain what is left, abort drops it.
+// A queue between two stages of a pipeline. Any number of producers and consumers. push blocks while the
+// queue is full, pop while it is empty; close lets consumers drain what is left, abort drops it.
 #pragma once
 
 #include <condition_variable>

@@ -28,7 +28,9 @@ bool read_digits(std::string_view text, size_t at, size_t count, int& value) {
 
 }  // namespace
 
-Time SystemClock::now() const { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+Time SystemClock::now() const {
+  return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+}
 
 Time ManualClock::now() const {
   std::lock_guard lock(mutex_);
@@ -45,7 +47,9 @@ void ManualClock::advance(Duration by) {
   now_ += by;
 }
 
-std::string format_rfc3339(Time time) { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", utc_fields(time)); }
+std::string format_rfc3339(Time time) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", utc_fields(time));
+}
 
 std::string format_rfc3339_micro(Time time) {
   const auto second = std::chrono::floor<std::chrono::seconds>(time);
@@ -53,18 +57,23 @@ std::string format_rfc3339_micro(Time time) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", utc_fields(time), micros);
 }
 
-std::string format_compact_utc(Time time) { return fmt::format("{:%Y%m%d%H%M%S}", utc_fields(time)); }
+std::string format_compact_utc(Time time) {
+  return fmt::format("{:%Y%m%d%H%M%S}", utc_fields(time));
+}
 
 std::optional<Time> parse_rfc3339(std::string_view text) {
   int year, month, day, hour, minute, second;
   if (!read_digits(text, 0, 4, year) || !read_digits(text, 5, 2, month) || !read_digits(text, 8, 2, day) ||
-      !read_digits(text, 11, 2, hour) || !read_digits(text, 14, 2, minute) || !read_digits(text, 17, 2, second)) {
+      !read_digits(text, 11, 2, hour) || !read_digits(text, 14, 2, minute) ||
+      !read_digits(text, 17, 2, second)) {
     return std::nullopt;
   }
-  if (text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':') {
+  if (text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't') || text[13] != ':' ||
+      text[16] != ':') {
     return std::nullopt;
   }
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
   size_t at = 19;

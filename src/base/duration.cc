@@ -19,7 +19,9 @@ constexpr std::array<std::pair<std::string_view, std::int64_t>, 8> kUnits{{{"ns"
                                                                            {"m", 60'000'000'000},
                                                                            {"h", 3'600'000'000'000}}};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 std::int64_t unit_nanos(std::string_view unit) {
   for (const auto& [name, nanos] : kUnits) {
@@ -78,7 +80,8 @@ std::string format_duration(Duration duration) {
   const std::string sign = negative ? "-" : "";
   if (nanos == 0) return "0s";
   if (nanos < 1'000) return fmt::format("{}{}ns", sign, nanos);
-  if (nanos < 1'000'000) return fmt::format("{}{}{}\xC2\xB5s", sign, nanos / 1'000, fraction(nanos % 1'000, 3));
+  if (nanos < 1'000'000)
+    return fmt::format("{}{}{}\xC2\xB5s", sign, nanos / 1'000, fraction(nanos % 1'000, 3));
   if (nanos < 1'000'000'000) {
     return fmt::format("{}{}{}ms", sign, nanos / 1'000'000, fraction(nanos % 1'000'000, 6));
   }

@@ -9,8 +9,8 @@
 
 namespace salvor::base {
 
-// As Go's time.ParseDuration: a sign, then numbers (fractions allowed) with units ns us µs ms s m h; "0" alone
-// needs no unit. nullopt if malformed or out of range.
+// As Go's time.ParseDuration: a sign, then numbers (fractions allowed) with units ns us µs ms s m h; "0"
+// alone needs no unit. nullopt if malformed or out of range.
 std::optional<Duration> parse_duration(std::string_view text);
 
 // As Go's Duration.String: "720h0m0s", "1.5s", "10ms", "0s".

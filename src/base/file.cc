@@ -59,7 +59,8 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view data,
   const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : ".";
   std::string name = (directory / fmt::format(".{}.XXXXXX", path.filename().string())).string();
   const Fd fd(::mkostemp(name.data(), O_CLOEXEC));
-  if (!fd.valid()) throw system_error(errno, fmt::format("create a temporary file for \"{}\"", path.string()));
+  if (!fd.valid())
+    throw system_error(errno, fmt::format("create a temporary file for \"{}\"", path.string()));
   try {
     write_all(fd.get(), data, path.string());
     if (::fchmod(fd.get(), static_cast<mode_t>(mode)) != 0 || ::fsync(fd.get()) != 0 ||
@@ -78,7 +79,8 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view data,
 
 TempDir::TempDir(std::string_view prefix) {
   std::string name = (std::filesystem::temp_directory_path() / fmt::format("{}XXXXXX", prefix)).string();
-  if (::mkdtemp(name.data()) == nullptr) throw system_error(errno, fmt::format("create directory \"{}\"", name));
+  if (::mkdtemp(name.data()) == nullptr)
+    throw system_error(errno, fmt::format("create directory \"{}\"", name));
   path_ = name;
 }
 

@@ -11,7 +11,8 @@ namespace {
 bool bare(std::string_view value) {
   if (value.empty()) return false;
   for (const char c : value) {
-    if (!std::isalnum(static_cast<unsigned char>(c)) && std::string_view("-._/@^+").find(c) == std::string_view::npos) {
+    if (!std::isalnum(static_cast<unsigned char>(c)) &&
+        std::string_view("-._/@^+").find(c) == std::string_view::npos) {
       return false;
     }
   }
@@ -22,11 +23,21 @@ void append_quoted(std::string& out, std::string_view value) {
   out += '"';
   for (const char c : value) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
           fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
@@ -56,10 +67,14 @@ class StderrLogSink final : public LogSink {
 
 std::string_view to_string(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return "debug";
-    case LogLevel::kInfo: return "info";
-    case LogLevel::kWarning: return "warning";
-    case LogLevel::kError: return "error";
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
   }
   return "info";
 }
@@ -105,6 +120,8 @@ void TeeLogSink::log(LogLevel level, std::string_view message, const LogFields& 
   second_->log(level, message, fields);
 }
 
-std::shared_ptr<LogSink> stderr_log_sink(LogLevel minimum) { return std::make_shared<StderrLogSink>(minimum); }
+std::shared_ptr<LogSink> stderr_log_sink(LogLevel minimum) {
+  return std::make_shared<StderrLogSink>(minimum);
+}
 
 }  // namespace salvor::base

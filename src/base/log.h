@@ -1,7 +1,7 @@
 // Structured logging in logrus's text layout, which Velero's log files have:
 //   time="2026-11-22T21:57:08Z" level=info msg="Backing up item" backup=velero/x name=y
-// A Logger is a cheap value: a shared sink and the fields that every line carries. Thread-safe. Values of fields
-// must not hold secrets; nothing here redacts.
+// A Logger is a cheap value: a shared sink and the fields that every line carries. Thread-safe. Values of
+// fields must not hold secrets; nothing here redacts.
 #pragma once
 
 #include <fmt/format.h>

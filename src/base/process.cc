@@ -81,7 +81,9 @@ pid_t launch(const std::vector<std::string>& argv, const ProcessOptions& options
   return pid;
 }
 
-int exit_code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+int exit_code_of(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
 
 int reap(pid_t pid) {
   int status = 0;
@@ -90,7 +92,9 @@ int reap(pid_t pid) {
   return exit_code_of(status);
 }
 
-void set_nonblocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
+void set_nonblocking(int fd) {
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
 
 // Reads what is there; closes fd at the end of the stream.
 void drain(Fd& fd, std::string& into) {
@@ -124,9 +128,8 @@ ProcessResult run_process(const std::vector<std::string>& argv, const ProcessOpt
     if (input.empty()) in.write_end.reset();
     if (cancel.cancelled()) stop(ErrorCode::kCancelled, "was cancelled");
     if (std::chrono::steady_clock::now() > deadline) stop(ErrorCode::kTimeout, "timed out");
-    std::array<pollfd, 3> polls{{{in.write_end.get(), POLLOUT, 0},
-                                 {out.read_end.get(), POLLIN, 0},
-                                 {err.read_end.get(), POLLIN, 0}}};
+    std::array<pollfd, 3> polls{
+        {{in.write_end.get(), POLLOUT, 0}, {out.read_end.get(), POLLIN, 0}, {err.read_end.get(), POLLIN, 0}}};
     ::poll(polls.data(), polls.size(), 100);
     if (polls[0].revents != 0) {
       const ssize_t count = ::write(in.write_end.get(), input.data(), input.size());

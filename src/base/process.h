@@ -29,12 +29,14 @@ struct ProcessResult {
 };
 
 // Runs to the end. On timeout or cancellation the child's process group is killed and an Error is thrown
-// (kTimeout, kCancelled). A program that is not there is kNotFound. A non-zero exit is a result, not an Error.
+// (kTimeout, kCancelled). A program that is not there is kNotFound. A non-zero exit is a result, not an
+// Error.
 ProcessResult run_process(const std::vector<std::string>& argv, const ProcessOptions& options = {},
                           std::chrono::nanoseconds timeout = std::chrono::hours(24),
                           const CancelToken& cancel = {});
 
-// A process that runs beside this one, in a process group of its own; the destructor kills the group and reaps.
+// A process that runs beside this one, in a process group of its own; the destructor kills the group and
+// reaps.
 class Process {
  public:
   Process(const std::vector<std::string>& argv, const ProcessOptions& options = {});

@@ -10,7 +10,8 @@
 namespace salvor::codec {
 
 std::string gzip(std::string_view data, int level = 6);
-// Throws kCorrupt. Concatenated members are read one after the other. max_size guards against bombs (kCorrupt).
+// Throws kCorrupt. Concatenated members are read one after the other. max_size guards against bombs
+// (kCorrupt).
 std::string gunzip(std::string_view data, size_t max_size = size_t{1} << 32);
 
 // Compresses what is written into `out`, which must outlive it. finish() writes the trailer, once.

@@ -1,4 +1,5 @@
-// SHA-256, HMAC-SHA-256, MD5, CRC32C over OpenSSL; and hexadecimal and base64 texts. Free functions are thread-safe.
+// SHA-256, HMAC-SHA-256, MD5, CRC32C over OpenSSL; and hexadecimal and base64 texts. Free functions are
+// thread-safe.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// JSON as Kubernetes and Velero write it. Json keeps members in the order in which they came, because files that
-// other tools compare byte by byte are written from it. For small documents; bulk data stays raw bytes.
+// JSON as Kubernetes and Velero write it. Json keeps members in the order in which they came, because files
+// that other tools compare byte by byte are written from it. For small documents; bulk data stays raw bytes.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -15,7 +15,8 @@ using Json = nlohmann::ordered_json;
 Json parse_json(std::string_view text, std::string_view what);
 
 // As Go's encoding/json writes it: no spaces; < > & U+2028 U+2029 escaped when html_escape; invalid UTF-8
-// replaced by U+FFFD. indent > 0: as json.MarshalIndent with so many spaces ("key": value, [] and {} when empty).
+// replaced by U+FFFD. indent > 0: as json.MarshalIndent with so many spaces ("key": value, [] and {} when
+// empty).
 std::string to_json(const Json& value, int indent = 0, bool html_escape = true);
 
 // The value at a path of member names, or nullptr: find(object, {"spec", "template"}).

@@ -1,6 +1,6 @@
 // YAML to Json with Kubernetes' reading of scalars (YAML 1.2 core plus what sigs.k8s.io/yaml takes: unquoted
-// true/false/null/numbers are typed, everything else and everything quoted is a string). Anchors, aliases and merge
-// keys are resolved. Throws kInvalidArgument with line and column.
+// true/false/null/numbers are typed, everything else and everything quoted is a string). Anchors, aliases and
+// merge keys are resolved. Throws kInvalidArgument with line and column.
 #pragma once
 
 #include <string>
