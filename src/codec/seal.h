@@ -1,0 +1,31 @@
+// Authenticated encryption of a restic repository: AES-256-CTR, then Poly1305-AES over the ciphertext. Sealed
+// bytes are IV (16) | ciphertext | tag (16), 32 bytes more than the plaintext (restic design document, "Keys,
+// Encryption and MAC"). Free functions; thread-safe, each thread keeps its own OpenSSL contexts.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace salvor::codec {
+
+struct SealKey {
+  std::array<std::uint8_t, 32> encrypt{};
+  std::array<std::uint8_t, 16> mac_k{};
+  std::array<std::uint8_t, 16> mac_r{};  // clamped when used; stored either way
+};
+
+inline constexpr size_t kSealIvSize = 16;
+inline constexpr size_t kSealTagSize = 16;
+inline constexpr size_t kSealOverhead = kSealIvSize + kSealTagSize;
+
+// Appends the sealed plaintext to `out`. `iv`: 16 bytes, random, never used before with this key.
+void seal_append(const SealKey& key, std::string_view iv, std::string_view plaintext, std::string& out);
+std::string seal(const SealKey& key, std::string_view iv, std::string_view plaintext);
+
+// Replaces `plaintext` by the opened bytes. False, with `plaintext` unspecified, when the tag does not fit or
+// `sealed` is too short: the bytes are damaged or the key is another.
+[[nodiscard]] bool unseal(const SealKey& key, std::string_view sealed, std::string& plaintext);
+
+}  // namespace salvor::codec

@@ -1,0 +1,114 @@
+#include "codec/seal.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "codec/hash.h"
+#include "codec/scrypt.h"
+#include "codec/zstd.h"
+
+namespace salvor::codec {
+namespace {
+
+SealKey vector_key() {
+  SealKey key;
+  for (size_t i = 0; i < 32; ++i) key.encrypt[i] = static_cast<std::uint8_t>(i);
+  for (size_t i = 0; i < 16; ++i) {
+    key.mac_k[i] = static_cast<std::uint8_t>(0x20 + i);
+    key.mac_r[i] = static_cast<std::uint8_t>(0xf0 + i);
+  }
+  return key;
+}
+
+std::string vector_iv() {
+  std::string iv;
+  for (int i = 0; i < 16; ++i) iv.push_back(static_cast<char>(0x40 + i));
+  return iv;
+}
+
+TEST(Seal, ReproducesRestics) {
+  const std::string sealed = seal(vector_key(), vector_iv(), "hello restic");
+  EXPECT_EQ(to_hex(sealed),
+            "404142434445464748494a4b4c4d4e4fcb1bb353f87ac88ae00f0ba4360df0f7dea34cd6d85d09517cf06d59");
+  std::string plain;
+  ASSERT_TRUE(unseal(vector_key(), sealed, plain));
+  EXPECT_EQ(plain, "hello restic");
+}
+
+TEST(Seal, RefusesEveryChangedByteAndEveryTruncation) {
+  const std::string sealed = seal(vector_key(), vector_iv(), "hello restic");
+  std::string plain;
+  for (size_t i = 0; i < sealed.size(); ++i) {
+    std::string damaged = sealed;
+    damaged[i] = static_cast<char>(damaged[i] ^ 1);
+    EXPECT_FALSE(unseal(vector_key(), damaged, plain)) << "byte " << i;
+    EXPECT_FALSE(unseal(vector_key(), sealed.substr(0, i), plain)) << "length " << i;
+  }
+}
+
+TEST(Seal, ServesTwoKeysInTurnOnOneThread) {
+  SealKey other = vector_key();
+  other.encrypt[0] ^= 1;
+  other.mac_k[0] ^= 1;
+  const std::string first = seal(vector_key(), vector_iv(), "");
+  const std::string second = seal(other, vector_iv(), std::string(100000, 'x'));
+  std::string plain;
+  EXPECT_TRUE(unseal(vector_key(), first, plain));
+  EXPECT_EQ(plain, "");
+  EXPECT_TRUE(unseal(other, second, plain));
+  EXPECT_EQ(plain, std::string(100000, 'x'));
+  EXPECT_FALSE(unseal(vector_key(), second, plain));
+}
+
+TEST(Scrypt, ReproducesRestics) {
+  std::string salt;
+  for (int i = 0; i < 64; ++i) salt.push_back(static_cast<char>(i));
+  EXPECT_EQ(to_hex(scrypt("geheim", salt, {.n = 16384, .r = 8, .p = 1}, 64)),
+            "cc66e69192f15b74db1517365219cd3bbc9596c9d89742c0994c07731e4a87225660816cdb814e9d9fb6d37480a6a772"
+            "c7de7f285da1d924c3ea502395cf652a");
+}
+
+TEST(Scrypt, RefusesParametersOutOfRange) {
+  EXPECT_THROW(scrypt("x", "y", {.n = 1000, .r = 8, .p = 1}, 64), base::Error);
+  EXPECT_THROW(scrypt("x", "y", {.n = 0, .r = 8, .p = 1}, 64), base::Error);
+  EXPECT_THROW(scrypt("x", "y", {.n = std::uint64_t{1} << 40, .r = 8, .p = 1}, 64), base::Error);
+  EXPECT_THROW(scrypt("x", "y", {.n = 1024, .r = 0, .p = 1}, 64), base::Error);
+}
+
+TEST(Zstd, ReturnsWhatWasCompressed) {
+  base::SeededRandom random(1);
+  std::string frame, back;
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{1000}, size_t{524288}, size_t{3000000}}) {
+    const std::string data = std::string(size, 'a') + random.bytes(size / 3);
+    zstd_compress(data, 3, frame);
+    zstd_decompress(frame, data.size(), back);
+    EXPECT_EQ(back, data);
+    EXPECT_EQ(zstd_decompress(frame), data);
+  }
+}
+
+TEST(Zstd, RefusesDamageAndWrongSizes) {
+  std::string frame, back;
+  zstd_compress(std::string(100000, 'a'), 3, frame);
+  EXPECT_THROW(zstd_decompress(frame, 99999, back), base::Error);
+  EXPECT_THROW(zstd_decompress(frame, 100001, back), base::Error);
+  EXPECT_THROW(zstd_decompress(frame.substr(0, frame.size() - 1)), base::Error);
+  EXPECT_THROW(zstd_decompress("no frame at all"), base::Error);
+  EXPECT_THROW(zstd_decompress(frame, size_t{1000}), base::Error);
+}
+
+TEST(Zstd, TellsNoiseFromDataWithSomethingToWin) {
+  base::SeededRandom random(2);
+  const std::string noise = random.bytes(1500000);
+  EXPECT_TRUE(looks_incompressible(noise));
+  EXPECT_TRUE(looks_incompressible(noise.substr(0, 20000)));
+  EXPECT_FALSE(looks_incompressible(std::string(100000, 'a')));
+  EXPECT_FALSE(looks_incompressible(to_base64(noise)));
+  EXPECT_FALSE(looks_incompressible(noise.substr(0, 100000) + noise.substr(0, 100000)));
+  EXPECT_FALSE(
+      looks_incompressible(noise.substr(0, 700000) + std::string(300000, 'a') + noise.substr(0, 500000)));
+}
+
+}  // namespace
+}  // namespace salvor::codec
