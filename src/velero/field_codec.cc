@@ -20,17 +20,17 @@ void fail_field(const std::string& path, std::string_view expected, const Json& 
              expected, json_type(found));
 }
 
-void read_value(const Json& json, const std::string& path, std::string& value) {
+void read_leaf(const Json& json, const std::string& path, std::string& value) {
   if (!json.is_string()) fail_field(path, "a string", json);
   value = json.get<std::string>();
 }
 
-void read_value(const Json& json, const std::string& path, bool& value) {
+void read_leaf(const Json& json, const std::string& path, bool& value) {
   if (!json.is_boolean()) fail_field(path, "a boolean", json);
   value = json.get<bool>();
 }
 
-void read_value(const Json& json, const std::string& path, std::int64_t& value) {
+void read_leaf(const Json& json, const std::string& path, std::int64_t& value) {
   if (!json.is_number_integer()) fail_field(path, "a whole number", json);
   if (json.is_number_unsigned() &&
       json.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
@@ -38,15 +38,15 @@ void read_value(const Json& json, const std::string& path, std::int64_t& value) 
   value = json.get<std::int64_t>();
 }
 
-void read_value(const Json& json, const std::string& path, int& value) {
+void read_leaf(const Json& json, const std::string& path, int& value) {
   std::int64_t wide = 0;
-  read_value(json, path, wide);
+  read_leaf(json, path, wide);
   if (wide < std::numeric_limits<int>::min() || wide > std::numeric_limits<int>::max())
     base::fail(base::ErrorCode::kInvalidArgument, "{}: number out of range", path);
   value = static_cast<int>(wide);
 }
 
-void read_value(const Json& json, const std::string& path, base::Duration& value) {
+void read_leaf(const Json& json, const std::string& path, base::Duration& value) {
   if (!json.is_string()) fail_field(path, "a duration such as \"1h30m\"", json);
   auto parsed = base::parse_duration(json.get_ref<const std::string&>());
   if (!parsed)
@@ -55,7 +55,7 @@ void read_value(const Json& json, const std::string& path, base::Duration& value
   value = *parsed;
 }
 
-void read_value(const Json& json, const std::string& path, base::Time& value) {
+void read_leaf(const Json& json, const std::string& path, base::Time& value) {
   if (!json.is_string()) fail_field(path, "an RFC 3339 time", json);
   auto parsed = base::parse_rfc3339(json.get_ref<const std::string&>());
   if (!parsed)
@@ -63,7 +63,7 @@ void read_value(const Json& json, const std::string& path, base::Time& value) {
   value = *parsed;
 }
 
-void read_value(const Json& json, const std::string& path, kube::LabelSelector& value) {
+void read_leaf(const Json& json, const std::string& path, kube::LabelSelector& value) {
   try {
     value = kube::LabelSelector::from_json(json);
   } catch (base::Error& error) {

@@ -19,6 +19,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/clock.h"
@@ -68,36 +69,22 @@ class FieldReader {
   std::string path_;
 };
 
+// What Go's omitempty leaves out.
 template <typename T>
-bool is_empty(const T&) {
-  return false;
-}
-inline bool is_empty(const std::string& value) {
-  return value.empty();
-}
-inline bool is_empty(bool value) {
-  return !value;
-}
-inline bool is_empty(int value) {
-  return value == 0;
-}
-inline bool is_empty(std::int64_t value) {
-  return value == 0;
-}
-inline bool is_empty(const Json& value) {
-  return value.is_null();
-}
-template <typename T>
-bool is_empty(const std::vector<T>& value) {
-  return value.empty();
-}
-template <typename K, typename V>
-bool is_empty(const std::map<K, V>& value) {
-  return value.empty();
-}
-template <typename T>
-bool is_empty(const std::optional<T>& value) {
-  return !value;
+bool is_empty(const T& value) {
+  if constexpr (std::is_same_v<T, Json>) {
+    return value.is_null();
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    return value == T{};
+  } else if constexpr (std::is_same_v<T, kube::LabelSelector>) {
+    return false;
+  } else if constexpr (requires { value.has_value(); }) {
+    return !value.has_value();
+  } else if constexpr (requires { value.empty(); }) {
+    return value.empty();
+  } else {
+    return false;
+  }
 }
 
 class FieldWriter {
@@ -117,39 +104,76 @@ class FieldWriter {
   Json object_ = Json::object();
 };
 
-// --- values
-// --------------------------------------------------------------------------------------------------------
-void read_value(const Json& json, const std::string& path, std::string& value);
-void read_value(const Json& json, const std::string& path, bool& value);
-void read_value(const Json& json, const std::string& path, std::int64_t& value);
-void read_value(const Json& json, const std::string& path, int& value);
-void read_value(const Json& json, const std::string& path, base::Duration& value);
-void read_value(const Json& json, const std::string& path, base::Time& value);
-void read_value(const Json& json, const std::string& path, kube::LabelSelector& value);
-inline void read_value(const Json& json, const std::string&, Json& value) {
+void read_leaf(const Json& json, const std::string& path, std::string& value);
+void read_leaf(const Json& json, const std::string& path, bool& value);
+void read_leaf(const Json& json, const std::string& path, std::int64_t& value);
+void read_leaf(const Json& json, const std::string& path, int& value);
+void read_leaf(const Json& json, const std::string& path, base::Duration& value);
+void read_leaf(const Json& json, const std::string& path, base::Time& value);
+void read_leaf(const Json& json, const std::string& path, kube::LabelSelector& value);
+inline void read_leaf(const Json& json, const std::string&, Json& value) {
   value = json;
 }
 
-template <typename T>
-void read_value(const Json& json, const std::string& path, std::vector<T>& value) {
-  if (!json.is_array()) fail_field(path, "a list", json);
-  value.clear();
-  for (size_t i = 0; i < json.size(); ++i)
-    read_value(json[i], path + "[" + std::to_string(i) + "]", value.emplace_back());
+inline Json write_leaf(const std::string& value) {
+  return value;
 }
-template <typename T>
-void read_value(const Json& json, const std::string& path, std::map<std::string, T>& value) {
-  if (!json.is_object()) fail_field(path, "an object", json);
-  value.clear();
-  for (const auto& [key, member] : json.items()) read_value(member, path + "[\"" + key + "\"]", value[key]);
+inline Json write_leaf(bool value) {
+  return value;
 }
-template <typename T>
-void read_value(const Json& json, const std::string& path, std::optional<T>& value) {
-  read_value(json, path, value.emplace());
+inline Json write_leaf(int value) {
+  return value;
 }
+inline Json write_leaf(std::int64_t value) {
+  return value;
+}
+inline Json write_leaf(base::Duration value) {
+  return base::format_duration(value);
+}
+inline Json write_leaf(base::Time value) {
+  return base::format_rfc3339(value);
+}
+inline Json write_leaf(const kube::LabelSelector& value) {
+  return value.to_json();
+}
+inline Json write_leaf(const Json& value) {
+  return value;
+}
+
+template <typename T>
+inline constexpr bool kIsLeaf =
+    std::is_same_v<T, std::string> || std::is_same_v<T, bool> || std::is_same_v<T, int> ||
+    std::is_same_v<T, std::int64_t> || std::is_same_v<T, base::Duration> || std::is_same_v<T, base::Time> ||
+    std::is_same_v<T, kube::LabelSelector> || std::is_same_v<T, Json>;
+template <typename T>
+inline constexpr bool kIsOptional = false;
+template <typename T>
+inline constexpr bool kIsOptional<std::optional<T>> = true;
+template <typename T>
+inline constexpr bool kIsList = false;
+template <typename T>
+inline constexpr bool kIsList<std::vector<T>> = true;
+template <typename T>
+inline constexpr bool kIsMap = false;
+template <typename T>
+inline constexpr bool kIsMap<std::map<std::string, T>> = true;
+
 template <typename T>
 void read_value(const Json& json, const std::string& path, T& value) {
-  if constexpr (HasOwnCodec<T>) {
+  if constexpr (kIsLeaf<T>) {
+    read_leaf(json, path, value);
+  } else if constexpr (kIsOptional<T>) {
+    read_value(json, path, value.emplace());
+  } else if constexpr (kIsList<T>) {
+    if (!json.is_array()) fail_field(path, "a list", json);
+    value.clear();
+    for (size_t i = 0; i < json.size(); ++i)
+      read_value(json[i], path + "[" + std::to_string(i) + "]", value.emplace_back());
+  } else if constexpr (kIsMap<T>) {
+    if (!json.is_object()) fail_field(path, "an object", json);
+    value.clear();
+    for (const auto& [key, member] : json.items()) read_value(member, path + "[\"" + key + "\"]", value[key]);
+  } else if constexpr (HasOwnCodec<T>) {
     value = T::from_json(json, path);
   } else {
     FieldReader reader(json, path);
@@ -157,49 +181,21 @@ void read_value(const Json& json, const std::string& path, T& value) {
   }
 }
 
-inline Json write_value(const std::string& value) {
-  return value;
-}
-inline Json write_value(bool value) {
-  return value;
-}
-inline Json write_value(int value) {
-  return value;
-}
-inline Json write_value(std::int64_t value) {
-  return value;
-}
-inline Json write_value(base::Duration value) {
-  return base::format_duration(value);
-}
-inline Json write_value(base::Time value) {
-  return base::format_rfc3339(value);
-}
-inline Json write_value(const kube::LabelSelector& value) {
-  return value.to_json();
-}
-inline Json write_value(const Json& value) {
-  return value;
-}
-template <typename T>
-Json write_value(const std::vector<T>& value) {
-  Json result = Json::array();
-  for (const T& element : value) result.push_back(write_value(element));
-  return result;
-}
-template <typename T>
-Json write_value(const std::map<std::string, T>& value) {
-  Json result = Json::object();
-  for (const auto& [key, element] : value) result[key] = write_value(element);
-  return result;
-}
-template <typename T>
-Json write_value(const std::optional<T>& value) {
-  return value ? write_value(*value) : Json();
-}
 template <typename T>
 Json write_value(const T& value) {
-  if constexpr (HasOwnCodec<T>) {
+  if constexpr (kIsLeaf<T>) {
+    return write_leaf(value);
+  } else if constexpr (kIsOptional<T>) {
+    return value ? write_value(*value) : Json();
+  } else if constexpr (kIsList<T>) {
+    Json result = Json::array();
+    for (const auto& element : value) result.push_back(write_value(element));
+    return result;
+  } else if constexpr (kIsMap<T>) {
+    Json result = Json::object();
+    for (const auto& [key, element] : value) result[key] = write_value(element);
+    return result;
+  } else if constexpr (HasOwnCodec<T>) {
     return value.to_json();
   } else {
     FieldWriter writer;
@@ -208,9 +204,7 @@ Json write_value(const T& value) {
   }
 }
 
-// --- whole objects
-// ------------------------------------------------------------------------------------------------- A message
-// prefix such as `Backup "velero/daily"`.
+// A message prefix such as `Backup "velero/daily"`.
 std::string object_title(std::string_view kind, const Json& object);
 
 // kind, when present, must be the one expected: a document of another kind is a mistake worth naming.
