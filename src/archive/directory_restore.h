@@ -34,7 +34,7 @@ struct RestoreReport {
 
 RestoreReport restore_snapshot(repository::Repository& repository, const repository::Snapshot& snapshot,
                                const RestoreRequest& request,
-                               const std::function<void(const RestoreProgress&)>& progress, base::Logger logger,
-                               const base::CancelToken& cancel);
+                               const std::function<void(const RestoreProgress&)>& progress,
+                               base::Logger logger, const base::CancelToken& cancel);
 
 }  // namespace salvor::archive
