@@ -1,10 +1,10 @@
 // An object store: named, immutable-by-convention byte strings in one flat namespace, keys separated by "/".
-// Implementations: memory, a directory (file_object_store.h), S3 (s3/s3_object_store.h). Decorators add retry,
-// throttling, counting and faults. All methods may be called from any thread at the same time.
+// Implementations: memory, a directory (file_object_store.h), S3 (s3/s3_object_store.h). Decorators add
+// retry, throttling, counting and faults. All methods may be called from any thread at the same time.
 //
 // Errors (base::Error): kNotFound for a missing object or bucket, kAlreadyExists from put_if_absent,
-// kPermissionDenied, kUnauthenticated, kUnavailable (retryable), kTimeout (retryable: all writes are idempotent),
-// kCancelled, kNoSpace. Every message names the bucket and key.
+// kPermissionDenied, kUnauthenticated, kUnavailable (retryable), kTimeout (retryable: all writes are
+// idempotent), kCancelled, kNoSpace. Every message names the bucket and key.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ namespace salvor::storage {
 
 struct ObjectInfo {
   std::string key;
-  std::uint64_t size = 0;   // bytes
+  std::uint64_t size = 0;  // bytes
   base::Time modified;
 };
 
@@ -40,8 +40,8 @@ struct ListOptions {
   size_t page_size = 1000;
 };
 
-// An upload of unknown length. Nothing is visible before commit returns; destroying it without commit aborts and
-// leaves nothing behind (a multipart upload is aborted, a temporary file removed).
+// An upload of unknown length. Nothing is visible before commit returns; destroying it without commit aborts
+// and leaves nothing behind (a multipart upload is aborted, a temporary file removed).
 class Upload : public base::Sink {
  public:
   virtual void commit() = 0;
@@ -53,21 +53,27 @@ class ObjectStore {
 
   // Creates or replaces the object; durable and whole when it returns, never torn.
   virtual void put(const std::string& key, std::string_view data, const base::CancelToken& cancel = {}) = 0;
-  // As put, but kAlreadyExists if the key exists. Atomic where the store can (file: link(2); S3: If-None-Match).
-  virtual void put_if_absent(const std::string& key, std::string_view data, const base::CancelToken& cancel = {}) = 0;
+  // As put, but kAlreadyExists if the key exists. Atomic where the store can (file: link(2); S3:
+  // If-None-Match).
+  virtual void put_if_absent(const std::string& key, std::string_view data,
+                             const base::CancelToken& cancel = {}) = 0;
   // The whole object.
   virtual std::string get(const std::string& key, const base::CancelToken& cancel = {}) = 0;
-  // Bytes [offset, offset+length); fewer only if the object ends before. offset past the end: kInvalidArgument.
+  // Bytes [offset, offset+length); fewer only if the object ends before. offset past the end:
+  // kInvalidArgument.
   virtual std::string get_range(const std::string& key, std::uint64_t offset, std::uint64_t length,
                                 const base::CancelToken& cancel = {}) = 0;
-  // Streams the whole object into `into` in order; returns its size. A broken transfer throws after some bytes.
-  virtual std::uint64_t get_stream(const std::string& key, base::Sink& into, const base::CancelToken& cancel = {}) = 0;
+  // Streams the whole object into `into` in order; returns its size. A broken transfer throws after some
+  // bytes.
+  virtual std::uint64_t get_stream(const std::string& key, base::Sink& into,
+                                   const base::CancelToken& cancel = {}) = 0;
   // nullopt if there is no such object.
   virtual std::optional<ObjectInfo> stat(const std::string& key, const base::CancelToken& cancel = {}) = 0;
   virtual ListPage list_page(const ListOptions& options, const base::CancelToken& cancel = {}) = 0;
   // Removing what is not there succeeds.
   virtual void remove(const std::string& key, const base::CancelToken& cancel = {}) = 0;
-  virtual std::unique_ptr<Upload> start_upload(const std::string& key, const base::CancelToken& cancel = {}) = 0;
+  virtual std::unique_ptr<Upload> start_upload(const std::string& key,
+                                               const base::CancelToken& cancel = {}) = 0;
   // A URL that anyone can GET for `valid_for`; nullopt when the store has no such thing.
   // S3: pre-signed. A directory: file:// URL.
   virtual std::optional<std::string> presigned_get(const std::string& key, base::Duration valid_for) = 0;
@@ -78,7 +84,8 @@ class ObjectStore {
 // All pages of a prefix, in key order.
 void for_each_object(ObjectStore& store, const std::string& prefix, const base::CancelToken& cancel,
                      const std::function<void(const ObjectInfo&)>& visit);
-// The names directly below prefix ("backups/" -> {"a", "b"}): the common prefixes without prefix and delimiter.
+// The names directly below prefix ("backups/" -> {"a", "b"}): the common prefixes without prefix and
+// delimiter.
 std::vector<std::string> list_directories(ObjectStore& store, const std::string& prefix,
                                           const base::CancelToken& cancel = {});
 
