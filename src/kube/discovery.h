@@ -1,4 +1,5 @@
-// A server's kinds, looked up by whatever name a user gives: plural, singular, short name, kind, each optionally
+// A server's kinds, looked up by whatever name a user gives: plural, singular, short name, kind, each
+// optionally
 // ".group". Thread-safe; refresh replaces the table.
 #pragma once
 

@@ -57,9 +57,9 @@ std::string object_path(const GroupVersionResource& gvr, const ObjectName& name)
 
 // Well-known resources.
 namespace resources {
-extern const GroupVersionResource kNamespaces, kPods, kSecrets, kConfigMaps, kServices, kServiceAccounts, kEvents,
-    kNodes, kPersistentVolumes, kPersistentVolumeClaims, kDeployments, kReplicaSets, kStatefulSets, kJobs, kCronJobs,
-    kStorageClasses, kCustomResourceDefinitions, kLeases;
+extern const GroupVersionResource kNamespaces, kPods, kSecrets, kConfigMaps, kServices, kServiceAccounts,
+    kEvents, kNodes, kPersistentVolumes, kPersistentVolumeClaims, kDeployments, kReplicaSets, kStatefulSets,
+    kJobs, kCronJobs, kStorageClasses, kCustomResourceDefinitions, kLeases;
 }  // namespace resources
 
 }  // namespace salvor::kube

@@ -1,5 +1,6 @@
-// A WebSocket client (RFC 6455) on Boost.Beast, over TCP or TLS. One thread may read while another writes. Each
-// connection has an I/O thread of its own, which reads ahead a bounded number of bytes and sends keep-alive pings.
+// A WebSocket client (RFC 6455) on Boost.Beast, over TCP or TLS. One thread may read while another writes.
+// Each connection has an I/O thread of its own, which reads ahead a bounded number of bytes and sends
+// keep-alive pings.
 #pragma once
 
 #include <memory>
@@ -23,7 +24,8 @@ class WebSocket {
  public:
   virtual ~WebSocket() = default;
   virtual void send(std::string_view data, bool binary = true) = 0;
-  // nullopt after the peer's close. Throws kTimeout at `timeout`, kCancelled, kUnavailable on a broken connection.
+  // nullopt after the peer's close. Throws kTimeout at `timeout`, kCancelled, kUnavailable on a broken
+  // connection.
   virtual std::optional<WebSocketMessage> receive(std::chrono::nanoseconds timeout,
                                                   const base::CancelToken& cancel = {}) = 0;
   virtual void close() = 0;
@@ -32,8 +34,8 @@ class WebSocket {
 };
 
 // The server answered the upgrade with something else than 101. The code follows the HTTP status: 400 and 422
-// kInvalidArgument, 401 kUnauthenticated, 403 kPermissionDenied, 404 kNotFound, 409 kConflict, 410 kGone, 429 and 5xx
-// kUnavailable (retryable), 504 kTimeout (retryable), others kUnsupported.
+// kInvalidArgument, 401 kUnauthenticated, 403 kPermissionDenied, 404 kNotFound, 409 kConflict, 410 kGone, 429
+// and 5xx kUnavailable (retryable), 504 kTimeout (retryable), others kUnsupported.
 class UpgradeRefused : public base::Error {
  public:
   UpgradeRefused(base::ErrorCode code, std::string message, bool retryable, int status, std::string body)
@@ -46,8 +48,8 @@ class UpgradeRefused : public base::Error {
   std::string body_;
 };
 
-// Throws UpgradeRefused, kUnavailable (retryable) when there is no connection, kTimeout, kCancelled, kUnauthenticated
-// for a certificate that does not verify.
+// Throws UpgradeRefused, kUnavailable (retryable) when there is no connection, kTimeout, kCancelled,
+// kUnauthenticated for a certificate that does not verify.
 std::unique_ptr<WebSocket> websocket_connect(const std::string& url,  // http(s):// or ws(s)://
                                              const std::vector<std::pair<std::string, std::string>>& headers,
                                              const std::vector<std::string>& protocols, const TlsOptions& tls,

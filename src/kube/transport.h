@@ -1,0 +1,69 @@
+// One request to an API server: address, credentials, pace, repeats. What Client's methods are built on.
+// Thread-safe. Answers of any status are results here; only transport failures are thrown.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kube/client.h"
+#include "net/http_client.h"
+
+namespace salvor::kube {
+
+struct ApiRequest {
+  std::string method = "GET";
+  std::string path;  // with the query; begins with "/"
+  std::string_view body = {};
+  std::string content_type = "application/json";
+  std::string accept = "application/json";
+};
+
+class Transport {
+ public:
+  Transport(Connection connection, ClientOptions options, base::Logger logger);
+
+  // Repeats as client.h says.
+  net::HttpResponse send(const ApiRequest& request, const base::CancelToken& cancel);
+  // As send, but puts the body of a 2xx answer into `buffer`, replacing its content and keeping its capacity.
+  net::HttpResponse send_into(const ApiRequest& request, std::string& buffer,
+                              const base::CancelToken& cancel);
+  // As send, but throws a StatusError unless the answer is 2xx.
+  net::HttpResponse require(const ApiRequest& request, const base::CancelToken& cancel);
+  // Once, without repeats but for renewed credentials, and without a limit on silence below `longest`.
+  net::HttpResponse stream(const ApiRequest& request, base::Sink& body, std::chrono::milliseconds longest,
+                           const base::CancelToken& cancel);
+
+  // Authorization and impersonation; what a WebSocket handshake needs too.
+  std::vector<std::pair<std::string, std::string>> headers();
+  // With the client certificate of an exec plugin, if there is one.
+  net::TlsOptions tls();
+  bool renew_credentials();
+
+  const Connection& connection() const { return connection_; }
+  const ClientOptions& options() const { return options_; }
+  const base::Logger& logger() const { return logger_; }
+  base::Random& random() { return *random_; }
+
+ private:
+  std::shared_ptr<net::HttpClient> http();
+  net::HttpResponse attempt(const ApiRequest& request, std::string* buffer, const base::CancelToken& cancel);
+  net::HttpResponse repeat(const ApiRequest& request, std::string* buffer, const base::CancelToken& cancel);
+  void pace(const base::CancelToken& cancel);
+
+  const Connection connection_;
+  const ClientOptions options_;
+  const base::Logger logger_;
+  base::SystemRandom system_random_;
+  base::Random* const random_;
+  std::mutex mutex_;
+  // Guarded by mutex_. Shared with requests in flight, which outlive a change of the certificate.
+  std::shared_ptr<net::HttpClient> http_;
+  ClientCertificate certificate_;                    // guarded by mutex_; http_ was made with it
+  std::chrono::steady_clock::time_point next_slot_;  // guarded by mutex_
+};
+
+}  // namespace salvor::kube
