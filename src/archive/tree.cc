@@ -286,13 +286,14 @@ TreeIndex::TreeIndex(std::string json, std::string what)
     : impl_(std::make_unique<Impl>(std::move(json), std::move(what))) {}
 TreeIndex::~TreeIndex() = default;
 
-std::optional<Node> TreeIndex::find(std::string_view name) {
+std::optional<Node> TreeIndex::find(std::string_view name) const {
   const auto at =
       std::lower_bound(impl_->entries.begin(), impl_->entries.end(), name,
                        [](const Impl::Entry& entry, std::string_view key) { return entry.name < key; });
   if (at == impl_->entries.end() || at->name != name) return std::nullopt;
   try {
-    ondemand::document document = impl_->tree.parser.iterate(impl_->tree.view(at->offset, at->length));
+    thread_local ondemand::parser parser;  // so that threads can look into one index at the same time
+    ondemand::document document = parser.iterate(impl_->tree.view(at->offset, at->length));
     ondemand::object object = document.get_object();
     return decode(object);
   } catch (const std::exception&) {

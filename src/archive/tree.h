@@ -2,8 +2,8 @@
 // the nodes of a loaded tree in stored order without holding them all; TreeIndex finds nodes of a loaded tree
 // by name, holding the JSON and a small entry per node.
 //
-// One thread per object. Damage is kCorrupt and names the tree. Nodes come from outside: names may be
-// anything, see is_safe_name.
+// One thread per object, but TreeIndex::find may be called from several. Damage is kCorrupt and names the
+// tree. Nodes come from outside: names may be anything, see is_safe_name.
 #pragma once
 
 #include <memory>
@@ -55,7 +55,7 @@ class TreeIndex {
   TreeIndex(std::string json, std::string what);
   ~TreeIndex();
   // nullopt if there is no such node or it cannot be decoded.
-  std::optional<Node> find(std::string_view name);
+  std::optional<Node> find(std::string_view name) const;
 
  private:
   struct Impl;
