@@ -266,6 +266,7 @@ HttpResponse HttpClient::Impl::send(const HttpRequest& request, base::Sink* sink
   set_method_and_body(easy, request);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers.list);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);  // object keys may hold ".." between slashes
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "salvor");
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

@@ -23,8 +23,10 @@ class CredentialsProvider {
 
 std::shared_ptr<CredentialsProvider> static_credentials(Credentials credentials);
 
-// AWS_ACCESS_KEY_ID / AWS_SECRET_ACCESS_KEY / AWS_SESSION_TOKEN, else the profile of the shared credentials file
-// (AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials; profile argument, else AWS_PROFILE, else "default").
+// AWS_ACCESS_KEY_ID / AWS_SECRET_ACCESS_KEY / AWS_SESSION_TOKEN, else the profile of the shared credentials
+// file (AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials; AWS_PROFILE, else "default"). A `profile` that is
+// given wins over the environment's keys, as in AWS's own tools. The file is read again when it has changed:
+// tokens are rotated in it.
 std::shared_ptr<CredentialsProvider> default_credentials(const std::string& profile = "");
 
 // Parses an AWS shared-credentials INI text; kNotFound when the profile is not there.
