@@ -52,9 +52,9 @@ std::vector<std::string> validate_backup_spec(const BackupSpec& spec);
 // Empty, or one text ("invalid schedule: ...").
 std::vector<std::string> validate_schedule(const ScheduleSpec& spec);
 
-// Adds the kinds that are never restored to excludedResources, fills itemOperationTimeout, hooks and
-// uploaderConfig, resolves scheduleName to the newest Completed backup, back-fills scheduleName's label; then
-// returns all validation errors.
+// Adds the kinds that are never restored to excludedResources, fills itemOperationTimeout,
+// resolves scheduleName to the newest Completed backup, or fills scheduleName from the label of the backup;
+// then returns all validation errors.
 std::vector<std::string> prepare_restore(Restore& restore, const ServerDefaults& defaults,
                                          const ValidationLookups& lookups);
 
