@@ -19,6 +19,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "codec/scrypt.h"
+#include "codec/seal.h"
 #include "repository/ids.h"
 #include "repository/snapshot.h"
 #include "storage/object_store.h"
@@ -33,6 +35,8 @@ struct Environment {
   base::Logger logger;
   unsigned connections = 5;  // concurrent store operations
   unsigned threads = 0;      // for sealing and compressing; 0: cores
+  // Of new keys; unset: calibrated to half a second on this machine.
+  std::optional<codec::ScryptParameters> key_derivation = std::nullopt;
 };
 
 enum class Compression { kAuto, kOff, kFastest, kBetter, kMax };
@@ -108,7 +112,7 @@ class Repository {
   virtual Saved save_blob(BlobType type, std::string_view plaintext,
                           const base::CancelToken& cancel = {}) = 0;
   // Writes what is pending: packs, then index files.
-  // Throws what went wrong in the background since the last flush; what was pending is dropped then.
+  // Throws what went wrong in the background; after that the repository must be opened again to write.
   virtual void flush(const base::CancelToken& cancel = {}) = 0;
   // As save_blob, on the repository's own threads: how one reader of a large file keeps all cores busy.
   // Blocks while too many bytes are on their way; the future carries the result or the failure.
@@ -156,6 +160,15 @@ class Repository {
   virtual void remove_file(FileKind kind, const std::string& name, const base::CancelToken& cancel = {}) = 0;
   // The loaded index; see blob_index.h.
   virtual const BlobIndex& index() const = 0;
+  virtual BlobIndex& mutable_index() = 0;
+  // As load_index, but an index file that is damaged is reported and left out.
+  virtual void load_index_tolerantly(
+      const std::function<void(const std::string& file, const base::Error&)>& on_error,
+      const base::CancelToken& cancel = {}) = 0;
+  // Stores a blob once more although the index knows it: prune's repacking. `plaintext` was verified.
+  virtual void save_blob_again(const BlobHandle& blob, std::string_view plaintext,
+                               const base::CancelToken& cancel = {}) = 0;
+  virtual const codec::SealKey& master_key() const = 0;
   virtual const OpenOptions& options() const = 0;
 };
 

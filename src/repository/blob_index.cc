@@ -1,0 +1,243 @@
+#include "repository/blob_index.h"
+
+#include <algorithm>
+#include <bit>
+#include <mutex>
+
+namespace salvor::repository {
+namespace {
+
+// The id's first eight bytes as a number of the same order.
+std::uint64_t prefix_of(const BlobId& id) {
+  std::uint64_t value;
+  std::memcpy(&value, id.bytes.data(), sizeof value);
+  return __builtin_bswap64(value);
+}
+
+bool less(const IndexEntry& a, const IndexEntry& b) {
+  const std::uint64_t x = prefix_of(a.id), y = prefix_of(b.id);
+  if (x != y) return x < y;
+  if (const int order = std::memcmp(a.id.bytes.data(), b.id.bytes.data(), 32); order != 0) return order < 0;
+  return std::tie(a.pack, a.offset, a.length) < std::tie(b.pack, b.offset, b.length);
+}
+
+constexpr size_t kSmallestMerge = 16 * 1024;
+
+}  // namespace
+
+void BlobIndex::Additions::add(const IndexEntry& entry) {
+  if ((used_ + 1) * 4 > slots_.size() * 3) grow();
+  const size_t mask = slots_.size() - 1;
+  size_t at = prefix_of(entry.id) & mask;
+  while (slots_[at].length != 0) at = (at + 1) & mask;
+  slots_[at] = entry;
+  ++used_;
+}
+
+void BlobIndex::Additions::grow() {
+  std::vector<IndexEntry> old = std::move(slots_);
+  slots_.assign(std::max<size_t>(64, old.size() * 2), IndexEntry{});
+  used_ = 0;
+  for (const IndexEntry& entry : old) {
+    if (entry.length != 0) add(entry);
+  }
+}
+
+template <typename Visit>
+void BlobIndex::Additions::for_each_match(const BlobId& id, Visit&& visit) const {
+  if (slots_.empty()) return;
+  const size_t mask = slots_.size() - 1;
+  for (size_t at = prefix_of(id) & mask; slots_[at].length != 0; at = (at + 1) & mask) {
+    if (slots_[at].id == id) visit(slots_[at]);
+  }
+}
+
+std::vector<IndexEntry> BlobIndex::Additions::take() {
+  std::erase_if(slots_, [](const IndexEntry& entry) { return entry.length == 0; });
+  used_ = 0;
+  return std::exchange(slots_, {});
+}
+
+std::optional<size_t> BlobIndex::find_sorted(size_t type, const BlobId& id) const {
+  const auto& entries = sorted_[type];
+  const std::uint64_t wanted = prefix_of(id);
+  // Invariant: everything before `low` is less than the wanted prefix, everything from `high` on is not.
+  size_t low = 0, high = entries.size();
+  std::uint64_t low_value = 0, high_value = UINT64_MAX;
+  for (int step = 0; high - low > 8 && step < 4; ++step) {
+    // Interpolate, then take a margin towards the far side so that the bracket closes from both ends.
+    const auto width = static_cast<double>(high - low);
+    const double part =
+        static_cast<double>(wanted - low_value) / (static_cast<double>(high_value - low_value) + 1);
+    const size_t guess = std::min(high - 1, low + static_cast<size_t>(part * width));
+    const size_t margin = static_cast<size_t>(std::sqrt(width)) + 1;
+    if (prefix_of(entries[guess].id) < wanted) {
+      low = guess + 1;
+      low_value = prefix_of(entries[guess].id);
+      if (const size_t probe = guess + margin; probe < high && prefix_of(entries[probe].id) >= wanted) {
+        high = probe;
+        high_value = prefix_of(entries[probe].id);
+      }
+    } else {
+      high = guess;
+      high_value = prefix_of(entries[guess].id);
+      if (guess >= low + margin && prefix_of(entries[guess - margin].id) < wanted) {
+        low_value = prefix_of(entries[guess - margin].id);
+        low = guess - margin + 1;
+      }
+    }
+  }
+  const auto found = std::lower_bound(entries.begin() + static_cast<std::ptrdiff_t>(low),
+                                      entries.begin() + static_cast<std::ptrdiff_t>(high), id,
+                                      [](const IndexEntry& entry, const BlobId& value) {
+                                        return std::memcmp(entry.id.bytes.data(), value.bytes.data(), 32) < 0;
+                                      });
+  // The loop's bracket is by prefix; ids that share it continue past `high`.
+  auto at = found;
+  while (at != entries.end() && std::memcmp(at->id.bytes.data(), id.bytes.data(), 32) < 0) ++at;
+  if (at == entries.end() || at->id != id) return std::nullopt;
+  return static_cast<size_t>(at - entries.begin());
+}
+
+bool BlobIndex::is_stored(const BlobHandle& blob) const {
+  const auto type = static_cast<size_t>(blob.type);
+  bool found = false;
+  additions_[type].for_each_match(blob.id, [&](const IndexEntry&) { found = true; });
+  return found || find_sorted(type, blob.id);
+}
+
+bool BlobIndex::has(const BlobHandle& blob) const {
+  std::shared_lock lock(mutex_);
+  return is_stored(blob) || pending_.contains(blob);
+}
+
+BlobLocation BlobIndex::location_of(const IndexEntry& entry) const {
+  return {.pack = packs_[entry.pack],
+          .offset = entry.offset,
+          .length = entry.length,
+          .uncompressed_length = entry.uncompressed_length};
+}
+
+std::vector<BlobLocation> BlobIndex::locate(const BlobHandle& blob) const {
+  std::shared_lock lock(mutex_);
+  const auto type = static_cast<size_t>(blob.type);
+  std::vector<BlobLocation> out;
+  if (const auto found = find_sorted(type, blob.id)) {
+    const auto& entries = sorted_[type];
+    for (size_t i = *found; i < entries.size() && entries[i].id == blob.id; ++i) {
+      out.push_back(location_of(entries[i]));
+    }
+  }
+  additions_[type].for_each_match(blob.id,
+                                  [&](const IndexEntry& entry) { out.push_back(location_of(entry)); });
+  return out;
+}
+
+std::optional<std::uint32_t> BlobIndex::plain_length(const BlobHandle& blob) const {
+  std::shared_lock lock(mutex_);
+  const auto type = static_cast<size_t>(blob.type);
+  if (const auto found = find_sorted(type, blob.id)) return sorted_[type][*found].plain_length();
+  std::optional<std::uint32_t> length;
+  additions_[type].for_each_match(blob.id, [&](const IndexEntry& entry) { length = entry.plain_length(); });
+  return length;
+}
+
+bool BlobIndex::reserve(const BlobHandle& blob) {
+  {
+    std::shared_lock lock(mutex_);
+    if (is_stored(blob) || pending_.contains(blob)) return false;
+  }
+  std::unique_lock lock(mutex_);
+  return !is_stored(blob) && pending_.insert(blob).second;
+}
+
+void BlobIndex::release(const BlobHandle& blob) {
+  std::unique_lock lock(mutex_);
+  pending_.erase(blob);
+}
+
+void BlobIndex::add_pack(const PackId& pack, const std::vector<PackEntry>& entries) {
+  std::unique_lock lock(mutex_);
+  const auto number = static_cast<std::uint32_t>(packs_.size());
+  packs_.push_back(pack);
+  for (const PackEntry& entry : entries) {
+    additions_[static_cast<size_t>(entry.handle.type)].add(
+        {.id = entry.handle.id,
+         .pack = number,
+         .offset = entry.offset,
+         .length = entry.length,
+         .uncompressed_length = entry.uncompressed_length});
+    pending_.erase(entry.handle);
+  }
+  for (size_t type = 0; type < 2; ++type) {
+    // Growing by a quarter each time keeps the cost of all merges proportional to the index.
+    if (additions_[type].size() >= std::max(kSmallestMerge, sorted_[type].size() / 4)) merge_additions(type);
+  }
+}
+
+void BlobIndex::merge_additions(size_t type) {
+  if (additions_[type].size() == 0) return;
+  std::vector<IndexEntry> added = additions_[type].take();
+  std::sort(added.begin(), added.end(), less);
+  auto& entries = sorted_[type];
+  // From the back, in place: no second copy of the array.
+  size_t left = entries.size(), right = added.size();
+  entries.resize(left + right);
+  for (size_t to = entries.size(); right > 0;) {
+    --to;
+    if (left > 0 && less(added[right - 1], entries[left - 1])) {
+      entries[to] = entries[--left];
+    } else {
+      entries[to] = added[--right];
+    }
+  }
+}
+
+void BlobIndex::settle() {
+  std::unique_lock lock(mutex_);
+  for (size_t type = 0; type < 2; ++type) merge_additions(type);
+}
+
+std::optional<size_t> BlobIndex::find(const BlobHandle& blob) const {
+  return find_sorted(static_cast<size_t>(blob.type), blob.id);
+}
+
+void BlobIndex::load(std::vector<DecodedIndex> files) {
+  std::unique_lock lock(mutex_);
+  packs_.clear();
+  files_.clear();
+  additions_ = {};
+  std::array<size_t, 2> total{};
+  for (const DecodedIndex& file : files) {
+    for (size_t type = 0; type < 2; ++type) total[type] += file.blobs[type].size();
+  }
+  for (size_t type = 0; type < 2; ++type) {
+    sorted_[type] = {};
+    // Reserved memory becomes real as it is filled, while the files' own arrays are given back one by one.
+    sorted_[type].reserve(total[type]);
+  }
+  std::unordered_map<PackId, std::uint32_t> numbers;
+  for (DecodedIndex& file : files) {
+    IndexFile& known = files_.emplace_back(IndexFile{.id = file.id, .packs = {}, .blobs = 0});
+    known.packs.reserve(file.packs.size());
+    for (const PackId& pack : file.packs) {
+      const auto [at, added] = numbers.try_emplace(pack, static_cast<std::uint32_t>(packs_.size()));
+      if (added) packs_.push_back(pack);
+      known.packs.push_back(at->second);
+    }
+    for (size_t type = 0; type < 2; ++type) {
+      known.blobs += file.blobs[type].size();
+      for (IndexEntry& entry : file.blobs[type]) {
+        entry.pack = known.packs[entry.pack];
+        sorted_[type].push_back(entry);
+      }
+      file.blobs[type] = {};
+    }
+  }
+  for (auto& entries : sorted_) {
+    std::sort(entries.begin(), entries.end(), less);
+    entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
+  }
+}
+
+}  // namespace salvor::repository

@@ -1,0 +1,99 @@
+// The way of a blob into the repository: hash, look up, compress, seal, compare, pack, upload, index. Data
+// and tree blobs go to separate packs; two packs of each type are open and a blob goes to a random one, so
+// that the sizes of packs tell less about the chunks in them. Memory: the open packs, the packs on their way
+// to the store (at most 64 MiB or two), and the plaintexts handed to start(). Threads: save and start from
+// any thread; flush from one at a time. A failed upload is remembered and thrown by the next save and by
+// flush, which drops what was pending and begins anew.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <future>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "codec/seal.h"
+#include "repository/blob_index.h"
+#include "repository/pack.h"
+#include "repository/repository.h"
+
+namespace salvor::repository {
+
+class BlobWriter {
+ public:
+  // Stores the document of an index file.
+  using SaveIndex = std::function<void(const std::string& json)>;
+
+  // Everything given by reference must outlive the writer.
+  BlobWriter(storage::ObjectStore& store, const codec::SealKey& key, int version,
+             const Environment& environment, const OpenOptions& options, BlobIndex& index,
+             SaveIndex save_index);
+  ~BlobWriter();
+
+  Repository::Saved save(BlobType type, std::string_view plaintext, const base::CancelToken& cancel);
+  std::future<Repository::Saved> start(BlobType type, std::string plaintext, const base::CancelToken& cancel);
+  // For prune: stores the blob although it is known. Its hash was verified by the caller.
+  void save_again(const BlobHandle& blob, std::string_view plaintext, const base::CancelToken& cancel);
+  void flush(const base::CancelToken& cancel);
+
+ private:
+  struct Sealed {
+    std::string bytes;
+    std::uint32_t uncompressed_length = 0;
+  };
+  struct OpenPack {
+    std::mutex mutex;
+    PackBuilder builder;  // guarded by mutex
+  };
+  static constexpr size_t kOpenPacks = 2;  // of each type
+
+  void check_failure();
+  void remember_failure(std::exception_ptr failure);
+  void seal_blob(const BlobHandle& blob, std::string_view plaintext, Sealed& sealed);
+  void verify(const BlobHandle& blob, std::string_view plaintext, std::string_view stored,
+              const Sealed& sealed) const;
+  std::uint64_t store_blob(const BlobHandle& blob, std::string_view plaintext,
+                           const base::CancelToken& cancel);
+  void pack_blob(const BlobHandle& blob, const Sealed& sealed, const base::CancelToken& cancel);
+  void upload(PackBuilder builder, const base::CancelToken& cancel);
+  void pack_stored(const PackBuilder::Finished& pack);
+  void write_index(std::unique_lock<std::mutex>& lock);
+  void flush_packs(const base::CancelToken& cancel);
+  PackBuilder new_builder();
+  // Waits on changed_, whose mutex `lock` holds, until `ready` or cancelled (which throws).
+  template <typename Ready>
+  void wait(std::unique_lock<std::mutex>& lock, const base::CancelToken& cancel, Ready ready);
+
+  storage::ObjectStore& store_;
+  const codec::SealKey& key_;
+  const int version_;
+  const Environment& environment_;
+  const OpenOptions& options_;
+  BlobIndex& index_;
+  const SaveIndex save_index_;
+  const size_t most_uploads_;
+  const std::uint64_t most_plaintext_;
+
+  std::array<std::array<OpenPack, kOpenPacks>, 2> open_;
+
+  std::mutex mutex_;  // guards everything below
+  std::condition_variable_any changed_;
+  size_t uploads_ = 0;                // handed to the pool and not yet done
+  std::uint64_t plaintext_ = 0;       // bytes handed to start and not yet sealed
+  std::vector<std::string> buffers_;  // of packs that are stored, for the next ones
+  std::vector<std::pair<PackId, std::vector<PackEntry>>> unindexed_;
+  size_t unindexed_blobs_ = 0;
+  base::Time unindexed_since_;
+  std::exception_ptr failure_;
+  base::CancelSource stop_;
+
+  // Last: their threads use everything above and end first.
+  std::once_flag pools_made_;
+  std::unique_ptr<base::ThreadPool> upload_pool_, seal_pool_;
+  void make_pools();
+};
+
+}  // namespace salvor::repository

@@ -1,0 +1,39 @@
+// Key files: the master key of a repository, sealed under a key derived from a password.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/cancel.h"
+#include "codec/scrypt.h"
+#include "codec/seal.h"
+#include "repository/repository.h"
+
+namespace salvor::repository {
+
+// From random bytes; none of its parts is all zero.
+codec::SealKey random_master_key(base::Random& random);
+
+// 16 random bytes, not all zero.
+std::string random_iv(base::Random& random);
+
+// A key file's content: the master key under `password`.
+std::string encode_key_file(const codec::SealKey& master, std::string_view password,
+                            const codec::ScryptParameters& parameters, const base::Clock& clock,
+                            base::Random& random);
+// nullopt when the password does not open it. Throws kCorrupt for a malformed file; `name` is for the
+// message.
+std::optional<codec::SealKey> decode_key_file(std::string_view json, std::string_view password,
+                                              std::string_view name);
+
+// Adds a key file and returns its id.
+std::string add_key_file(storage::ObjectStore& store, const codec::SealKey& master, std::string_view password,
+                         const Environment& environment, const base::CancelToken& cancel);
+// Tries up to 20 key files in the order of their names. Throws kUnauthenticated when none opens, kNotFound
+// when there is none.
+codec::SealKey open_master_key(storage::ObjectStore& store, std::string_view password,
+                               const base::CancelToken& cancel);
+
+}  // namespace salvor::repository

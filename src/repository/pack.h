@@ -1,0 +1,62 @@
+// The pack file: sealed blobs, then a sealed header that lists them, then the header's length.
+//   Seal(blob 1) ... Seal(blob n) | Seal(header) | u32le length of Seal(header)
+//   header entry: type u8 (0 data, 1 tree, 2 and 3 the same compressed) | sealed length u32le
+//                 | plain length u32le, if compressed | blob id
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "codec/hash.h"
+#include "codec/seal.h"
+#include "repository/repository.h"
+
+namespace salvor::repository {
+
+struct PackEntry {
+  BlobHandle handle;
+  std::uint32_t offset = 0, length = 0;   // sealed
+  std::uint32_t uncompressed_length = 0;  // 0: not compressed
+};
+
+inline constexpr size_t kLargestHeader = 16 * 1024 * 1024;
+inline constexpr size_t kHeaderEntrySize = 37, kCompressedEntrySize = 41;
+inline constexpr size_t kMostPackEntries = (kLargestHeader - codec::kSealOverhead) / kCompressedEntrySize;
+
+// What the header of these blobs, and so the pack, has in bytes beyond the blobs themselves.
+std::uint64_t header_overhead(const std::vector<PackEntry>& entries);
+
+// Collects sealed blobs in memory and hashes them on the way. One thread at a time.
+class PackBuilder {
+ public:
+  struct Finished {
+    PackId id;
+    std::string bytes;
+    std::vector<PackEntry> entries;
+  };
+
+  // `buffer`'s capacity is used again.
+  explicit PackBuilder(std::string buffer = {}) : bytes_(std::move(buffer)) { bytes_.clear(); }
+  void add(const BlobHandle& handle, std::string_view sealed, std::uint32_t uncompressed_length);
+  // Takes over another's blobs.
+  void append(const PackBuilder& other);
+  size_t size() const { return bytes_.size(); }
+  size_t count() const { return entries_.size(); }
+  const std::vector<PackEntry>& entries() const { return entries_; }
+  Finished finish(const codec::SealKey& key, std::string_view iv) &&;
+
+ private:
+  std::string bytes_;
+  std::vector<PackEntry> entries_;
+  codec::Sha256 hash_;
+};
+
+// Entries of an opened header, with offsets. Throws kCorrupt; `name` is for the message.
+std::vector<PackEntry> decode_pack_header(std::string_view header, std::string_view name);
+// Entries of a whole pack; its blobs fill it exactly up to the header.
+std::vector<PackEntry> read_pack_entries(std::string_view pack, const codec::SealKey& key,
+                                         std::string_view name);
+
+}  // namespace salvor::repository
