@@ -1,0 +1,89 @@
+#include "restore/actions/actions.h"
+#include "restore/actions/json_edit.h"
+
+namespace salvor::restore::actions {
+namespace {
+
+constexpr const char* kWaitContainer = "restore-wait";
+constexpr const char* kLegacyWaitContainer = "restic-wait";
+
+template <typename Function>
+void for_each_container(Json& pod, Function function) {
+  for (const char* list : {"initContainers", "containers", "ephemeralContainers"}) {
+    Json* const containers = find_mutable(pod, {"spec", list});
+    if (containers == nullptr || !containers->is_array()) continue;
+    for (auto& container : *containers) function(container);
+  }
+}
+
+Json wait_container(const std::vector<std::string>& volumes, const ActionContext& context) {
+  Json mounts = Json::array();
+  for (const auto& volume : volumes)
+    mounts.push_back({{"name", volume}, {"mountPath", "/restores/" + volume}});
+  const auto from_field = [](const char* name, const char* path) {
+    return Json{{"name", name}, {"valueFrom", {{"fieldRef", {{"apiVersion", "v1"}, {"fieldPath", path}}}}}};
+  };
+  const Json limits{{"cpu", "100m"}, {"memory", "128Mi"}};
+  return Json{{"name", kWaitContainer},
+              {"image", context.helper_image},
+              {"args", Json::array({context.restore_uid})},
+              {"command", Json::array({"/velero-restore-helper"})},
+              {"env", Json::array({from_field("POD_NAMESPACE", "metadata.namespace"),
+                                   from_field("POD_NAME", "metadata.name")})},
+              {"volumeMounts", std::move(mounts)},
+              {"resources", {{"limits", limits}, {"requests", limits}}}};
+}
+
+}  // namespace
+
+// The job controller writes its uid into selector and template; a new job gets a new uid.
+void restore_job(Json& job, const ActionContext&, ActionResult&) {
+  for (const char* label : {"controller-uid", "batch.kubernetes.io/controller-uid"}) {
+    erase_at(job, {"spec", "selector", "matchLabels"}, label);
+    erase_at(job, {"spec", "template", "metadata", "labels"}, label);
+  }
+}
+
+void restore_pod(Json& pod, const ActionContext&, ActionResult&) {
+  erase_at(pod, {"spec"}, "nodeName");
+  erase_at(pod, {"spec"}, "priority");
+  // Token volumes that the admission controller of an old API server added name a Secret that is not
+  // restored.
+  std::string account = codec::get_string(pod, {"spec", "serviceAccountName"});
+  if (account.empty()) account = "default";
+  const std::string prefix = account + "-token-";
+  const auto is_token = [&](const Json& element) {
+    return codec::get_string(element, {"name"}).starts_with(prefix);
+  };
+  erase_elements(find_mutable(pod, {"spec", "volumes"}), is_token);
+  for_each_container(
+      pod, [&](Json& container) { erase_elements(find_mutable(container, {"volumeMounts"}), is_token); });
+}
+
+void add_claims_of_pod(Json& pod, const ActionContext&, ActionResult& result) {
+  const Json* const volumes = codec::find(pod, {"spec", "volumes"});
+  if (volumes == nullptr || !volumes->is_array()) return;
+  for (const auto& volume : *volumes) {
+    const std::string claim = codec::get_string(volume, {"persistentVolumeClaim", "claimName"});
+    if (!claim.empty())
+      result.additional.push_back({"persistentvolumeclaims", {kube::namespace_of(pod), claim}});
+  }
+}
+
+// Holds the pod's own containers back until the data mover has filled its volumes.
+void add_restore_wait_container(Json& pod, const ActionContext& context, ActionResult&) {
+  const auto volumes = context.volumes_with_data({kube::namespace_of(pod), kube::name_of(pod)});
+  if (volumes.empty()) return;
+  Json* const existing = find_mutable(pod, {"spec", "initContainers"});
+  erase_elements(existing, [](const Json& container) {
+    const std::string name = codec::get_string(container, {"name"});
+    return name == kWaitContainer || name == kLegacyWaitContainer;
+  });
+  Json containers = Json::array({wait_container(volumes, context)});
+  if (existing != nullptr && existing->is_array()) {
+    for (auto& container : *existing) containers.push_back(std::move(container));
+  }
+  pod["spec"]["initContainers"] = std::move(containers);
+}
+
+}  // namespace salvor::restore::actions

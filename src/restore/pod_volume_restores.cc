@@ -1,0 +1,156 @@
+#include "restore/pod_volume_restores.h"
+
+#include "base/duration.h"
+#include "velero/constants.h"
+
+namespace salvor::restore {
+namespace {
+
+constexpr std::chrono::milliseconds kPollInterval{500};
+
+// The claim that a volume of a pod is, "" if it is none.
+std::string claim_of_volume(const codec::Json& pod, const std::string& volume) {
+  const codec::Json* const volumes = codec::find(pod, {"spec", "volumes"});
+  if (volumes == nullptr || !volumes->is_array()) return "";
+  for (const auto& candidate : *volumes) {
+    if (codec::get_string(candidate, {"name"}) == volume) {
+      return codec::get_string(candidate, {"persistentVolumeClaim", "claimName"});
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+PodVolumeRestores::PodVolumeRestores(kube::Client& client, const velero::Restore& restore,
+                                     std::string name_space,
+                                     const std::vector<velero::PodVolumeBackup>& backups,
+                                     base::Random& random, base::Logger logger)
+    : client_(client),
+      restore_(restore),
+      name_space_(std::move(name_space)),
+      random_(random),
+      logger_(std::move(logger)) {
+  for (const auto& backup : backups) {
+    if (backup.status.phase != velero::phase::kCompleted || backup.status.snapshot_id.empty()) continue;
+    by_pod_[{backup.spec.pod.name_space, backup.spec.pod.name}].push_back(&backup);
+  }
+}
+
+std::vector<std::string> PodVolumeRestores::volumes_of(const kube::ObjectName& backed_up_pod) const {
+  std::vector<std::string> volumes;
+  const auto entry = by_pod_.find(backed_up_pod);
+  if (entry == by_pod_.end()) return volumes;
+  for (const auto* backup : entry->second) volumes.push_back(backup->spec.volume);
+  return volumes;
+}
+
+std::set<kube::ObjectName> PodVolumeRestores::claims() const {
+  std::set<kube::ObjectName> names;
+  for (const auto& [pod, backups] : by_pod_) {
+    for (const auto* backup : backups) {
+      const std::string claim = backup->metadata.annotation(velero::annotation::kPvcName);
+      if (!claim.empty()) names.insert({pod.name_space, claim});
+    }
+  }
+  return names;
+}
+
+void PodVolumeRestores::start(const kube::ObjectName& backed_up_pod, const codec::Json& created_pod,
+                              const base::CancelToken& cancel) {
+  const auto entry = by_pod_.find(backed_up_pod);
+  if (entry == by_pod_.end()) return;
+  const std::string restore_name = restore_.metadata.name();
+  for (const auto* backup : entry->second) {
+    velero::PodVolumeRestore order;
+    order.metadata = velero::ObjectMeta(name_space_, restore_name + "-" + random_.name_suffix());
+    order.metadata.set_label(velero::label::kRestoreName, velero::label_value(restore_name));
+    order.metadata.set_label(velero::label::kRestoreUid, restore_.metadata.uid());
+    order.metadata.set_label(velero::label::kPodUid, kube::uid_of(created_pod));
+    order.metadata.add_controller_reference(velero::kApiVersion, "Restore", restore_name,
+                                            restore_.metadata.uid());
+    const std::string claim = claim_of_volume(created_pod, backup->spec.volume);
+    if (!claim.empty()) order.metadata.set_annotation(velero::annotation::kPvcName, claim);
+    order.spec.pod = {.kind = "Pod",
+                      .name_space = kube::namespace_of(created_pod),
+                      .name = kube::name_of(created_pod),
+                      .uid = kube::uid_of(created_pod)};
+    order.spec.volume = backup->spec.volume;
+    order.spec.backup_storage_location = backup->spec.backup_storage_location;
+    order.spec.repo_identifier = backup->spec.repo_identifier;
+    order.spec.uploader_type = backup->spec.uploader_type;
+    order.spec.snapshot_id = backup->status.snapshot_id;
+    order.spec.source_namespace = backed_up_pod.name_space;
+    const codec::Json created =
+        client_.create(velero::resources::kPodVolumeRestores, order.to_json(), cancel);
+    logger_.info("ordered the restore of volume {} of pod {}/{}", backup->spec.volume,
+                 order.spec.pod.name_space, order.spec.pod.name);
+    std::lock_guard lock(mutex_);
+    started_.push_back(
+        {kube::name_of(created), {order.spec.pod.name_space, order.spec.pod.name}, backup, false, ""});
+  }
+}
+
+std::vector<PodVolumeRestores::Failure> PodVolumeRestores::wait(std::chrono::nanoseconds timeout,
+                                                                const base::CancelToken& cancel) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  std::vector<Failure> failures;
+  std::lock_guard lock(mutex_);
+  for (auto& order : started_) {
+    while (!order.finished) {
+      const auto object =
+          client_.get(velero::resources::kPodVolumeRestores, {name_space_, order.name}, cancel);
+      if (!object) {
+        failures.push_back(
+            {order.pod, fmt::format("pod volume restore {} was deleted before it finished", order.name)});
+        order.finished = true;
+        break;
+      }
+      const auto current = velero::PodVolumeRestore::from_json(*object);
+      order.phase = current.status.phase;
+      if (velero::is_finished(current.status)) {
+        order.finished = true;
+        if (order.phase != velero::phase::kCompleted) {
+          failures.push_back({order.pod, fmt::format("pod volume restore of volume {} failed: {}",
+                                                     order.backup->spec.volume, current.status.message)});
+        }
+      } else if (std::chrono::steady_clock::now() > deadline) {
+        failures.push_back(
+            {order.pod, fmt::format("timed out after {} waiting for the restore of volume {}",
+                                    base::format_duration(timeout), order.backup->spec.volume)});
+        order.finished = true;
+      } else if (!cancel.sleep(kPollInterval)) {
+        cancel.check();
+      }
+    }
+  }
+  return failures;
+}
+
+bool PodVolumeRestores::any() const {
+  std::lock_guard lock(mutex_);
+  return !started_.empty();
+}
+
+codec::Json PodVolumeRestores::volume_info() const {
+  codec::Json list = codec::Json::array();
+  std::lock_guard lock(mutex_);
+  for (const auto& order : started_) {
+    const auto& backup = *order.backup;
+    list.push_back({{"pvcName", backup.metadata.annotation(velero::annotation::kPvcName)},
+                    {"pvcNamespace", order.pod.name_space},
+                    {"restoreMethod", "PodVolumeRestore"},
+                    {"snapshotDataMoved", false},
+                    {"pvrInfo",
+                     {{"snapshotHandle", backup.status.snapshot_id},
+                      {"size", backup.status.progress.total_bytes},
+                      {"uploaderType", backup.spec.uploader_type},
+                      {"volumeName", backup.spec.volume},
+                      {"podName", order.pod.name},
+                      {"podNamespace", order.pod.name_space},
+                      {"phase", order.phase}}}});
+  }
+  return list;
+}
+
+}  // namespace salvor::restore

@@ -1,0 +1,72 @@
+// Brings a backup's objects and volumes back: plan -> order -> apply -> wait for volume data -> hooks. Called
+// by the Restore reconciler, which owns the object's phase and uploads what comes out here. One call a
+// restore; independent calls may run side by side. Objects of one kind are applied by several threads, kinds
+// one after the other.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "kube/client.h"
+#include "kube/discovery.h"
+#include "restore/persistent_volumes.h"
+#include "velero/backup_contents.h"
+#include "velero/constants.h"
+#include "velero/resource_list.h"
+#include "velero/results.h"
+#include "velero/types.h"
+#include "velero/volume_info.h"
+
+namespace salvor::restore {
+
+struct RestoreServices {
+  kube::Client& client;
+  kube::Discovery& discovery;  // refreshed here after custom resource definitions were restored
+  const base::Clock& clock;
+  base::Random& random;
+  base::Logger logger;  // this restore's own: what it says is the restore's log
+  PersistentVolumes::CreateVolume create_volume;
+  std::function<void(const velero::RestoreProgress&)>
+      progress;  // may be null; from any thread, one at a time
+};
+
+struct RestoreOptions {
+  std::string name_space = velero::kDefaultNamespace;  // the server's
+  std::vector<std::string> resource_priorities;        // empty: default_resource_priorities()
+  std::string helper_image = "salvor/salvor:latest";   // of the restore-wait init container
+  std::chrono::nanoseconds resource_timeout = std::chrono::minutes(10);
+  std::chrono::nanoseconds terminating_resource_timeout = std::chrono::minutes(10);
+  std::chrono::nanoseconds pod_volume_timeout = std::chrono::hours(4);
+  unsigned connections = 8;  // objects of one kind in flight
+};
+
+struct RestoreInput {
+  const velero::Restore& restore;  // defaulted and validated; backup_name is set
+  const velero::Backup& backup;
+  const velero::BackupContents& contents;
+  std::vector<velero::NativeSnapshot> snapshots;            // <backup>-volumesnapshots.json.gz
+  std::vector<velero::PodVolumeBackup> pod_volume_backups;  // <backup>-podvolumebackups.json.gz
+};
+
+struct RestoreOutcome {
+  velero::Results results;         // warnings and errors
+  velero::ResourceList resources;  // with outcomes: created, updated, failed, skipped
+  velero::RestoreProgress progress;
+  velero::HookStatus hooks;
+  codec::Json volume_info = codec::Json::array();  // restores/<r>/<r>-volumeinfo.json.gz
+};
+
+// Throws only what ends the restore as Failed: cancellation, contents that cannot be read at all, an API
+// server that cannot be asked for its kinds. Everything about one object lands in the outcome.
+RestoreOutcome run_restore(const RestoreInput& input, const RestoreServices& services,
+                           const RestoreOptions& options, const base::CancelToken& cancel);
+
+}  // namespace salvor::restore
