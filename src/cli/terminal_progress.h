@@ -1,8 +1,8 @@
-// The progress line of long commands: "[0:12] 34.50%  1200 files 1.234 GiB, total 3400 files 3.577 GiB, 101.2 MiB/s,
-// ETA 0:23", rewritten in place on a terminal, and nothing at all when the stream is not one.
+// The progress line of long commands: "[0:12] 34.50%  1200 files 1.234 GiB, total 3400 files 3.577 GiB, 101.2
+// MiB/s, ETA 0:23", rewritten in place on a terminal, and nothing at all when the stream is not one.
 //
-// update and print may be called from any thread; the destructor erases the line. Time comes from the clock passed
-// in, and a line is drawn at most ten times a second.
+// update and print may be called from any thread; the destructor erases the line. Time comes from the clock
+// passed in, and a line is drawn at most ten times a second.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ class TerminalProgress {
     std::uint64_t items_done = 0, items_total = 0;  // 0 in total: not known (yet)
     std::uint64_t bytes_done = 0, bytes_total = 0;
     std::uint64_t errors = 0;
-    std::string current;           // a path or step, shortened to the terminal's width
+    std::string current;  // a path or step, shortened to the terminal's width
     std::string_view noun = "files";
   };
 
@@ -49,7 +49,7 @@ class TerminalProgress {
   const base::Clock& clock_;
   const bool visible_;
   const base::Time start_;
-  std::mutex mutex_;          // guards what follows and the terminal
+  std::mutex mutex_;  // guards what follows and the terminal
   base::Time last_;
   bool drawn_ = false;
 };

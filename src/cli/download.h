@@ -1,0 +1,30 @@
+// Files of backups and restores, fetched the way Velero's client does: a DownloadRequest object is created,
+// the server answers with a URL, the URL is read. So a client needs no credentials of the object store.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "base/stream.h"
+#include "cli/command_context.h"
+
+namespace salvor::cli {
+
+struct DownloadOptions {
+  std::chrono::nanoseconds timeout = std::chrono::minutes(1);
+  std::string ca_pem;
+  bool insecure_skip_verify = false;
+  bool decompress = true;
+};
+
+// `kind` as velero::download_target. kNotFound "file not found" when the store has no such object, kTimeout
+// when the server does not answer.
+void download(CommandContext& context, const std::string& kind, const std::string& name, base::Sink& into,
+              const DownloadOptions& options = {});
+
+// As above, into memory; nullopt when there is no such file.
+std::optional<std::string> download_text(CommandContext& context, const std::string& kind,
+                                         const std::string& name, const DownloadOptions& options = {});
+
+}  // namespace salvor::cli

@@ -1,0 +1,41 @@
+// Values of flags beyond what CLI11 reads by itself. All throw kInvalidArgument naming the flag.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "kube/selector.h"
+
+namespace salvor::cli {
+
+// "a=b,c=d"
+std::map<std::string, std::string> parse_map(const std::string& flag, const std::string& text,
+                                             char separator = '=');
+base::Duration parse_duration_flag(const std::string& flag, const std::string& text);
+kube::LabelSelector parse_selector(const std::string& flag, const std::string& text);
+// "a=b or c=d"
+std::vector<kube::LabelSelector> parse_or_selectors(const std::string& text);
+// "pods=ns1/p1,ns1/p2;persistentvolumeclaims=ns1/c1"
+std::map<std::string, std::string> parse_ordered_resources(const std::string& text);
+
+// --flag (true), --flag=true, --flag=false, absent (nullopt).
+class TriState {
+ public:
+  void add_to(CLI::App& command, const std::string& name, const std::string& help);
+  std::optional<bool> value() const;
+  bool given() const { return option_ != nullptr && option_->count() > 0; }
+
+ private:
+  CLI::Option* option_ = nullptr;
+  bool value_ = false;
+};
+
+// A list flag: comma separated, repeatable.
+CLI::Option* add_list(CLI::App& command, const std::string& name, std::vector<std::string>& into,
+                      const std::string& help);
+
+}  // namespace salvor::cli
