@@ -10,6 +10,7 @@
 #include "repository/blob_index.h"
 #include "repository/blob_writer.h"
 #include "repository/config.h"
+#include "repository/in_flight.h"
 #include "repository/index_file.h"
 #include "repository/key.h"
 #include "repository/layout.h"
@@ -30,34 +31,6 @@ std::string hash_name(std::string_view bytes) {
 std::string blob_name(const BlobHandle& blob) {
   return fmt::format("{} blob {}", blob.type == BlobType::kTree ? "tree" : "data", blob.id.hex());
 }
-
-// Waits for futures in order with a bounded number under way; the rest are awaited also when one throws,
-// because their tasks refer to the caller's frame.
-template <typename Result>
-class InFlight {
- public:
-  InFlight(size_t most, std::function<void(Result)> take) : most_(most), take_(std::move(take)) {}
-  ~InFlight() {
-    for (auto& future : futures_) future.wait();
-  }
-  void add(std::future<Result> future) {
-    futures_.push_back(std::move(future));
-    if (futures_.size() >= most_) next();
-  }
-  void finish() {
-    while (!futures_.empty()) next();
-  }
-
- private:
-  void next() {
-    std::future<Result> future = std::move(futures_.front());
-    futures_.pop_front();
-    take_(future.get());
-  }
-  const size_t most_;
-  const std::function<void(Result)> take_;
-  std::deque<std::future<Result>> futures_;
-};
 
 class StoredRepository final : public Repository {
  public:
