@@ -46,7 +46,7 @@ class PageReader {
     auto kind = text(document, "kind");
     if (kind.ends_with("List")) kind.resize(kind.size() - 4);
     simdjson::ondemand::object metadata;
-    if (document.find_field_unordered("metadata").get(metadata) == simdjson::SUCCESS) {
+    if (present(document.find_field_unordered("metadata").get(metadata))) {
       for (auto field : metadata) {
         const std::string_view name = field.unescaped_key();
         if (name == "resourceVersion") page.resource_version = std::string_view(field.value().get_string());
@@ -54,7 +54,7 @@ class PageReader {
       }
     }
     simdjson::ondemand::value items;
-    if (document.find_field_unordered("items").get(items) != simdjson::SUCCESS)
+    if (!present(document.find_field_unordered("items").get(items)))
       fail(ErrorCode::kCorrupt, "the list of {} has no items", gvr_.group_resource());
     if (items.is_null()) return page;
     for (auto element : items.get_array()) {
@@ -67,10 +67,16 @@ class PageReader {
     return page;
   }
 
+  // After any other error simdjson's iterator must not be used again.
+  static bool present(simdjson::error_code error) {
+    if (error != simdjson::SUCCESS && error != simdjson::NO_SUCH_FIELD) throw simdjson::simdjson_error(error);
+    return error == simdjson::SUCCESS;
+  }
+
   template <typename Document>
   static std::string text(Document& document, const char* name) {
     std::string_view value;
-    if (document.find_field_unordered(name).get_string().get(value) != simdjson::SUCCESS) return "";
+    if (!present(document.find_field_unordered(name).get_string().get(value))) return "";
     return std::string(value);
   }
 
