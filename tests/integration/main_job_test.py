@@ -1,0 +1,48 @@
+"""The main job, as a newcomer runs it: on a directory, and on a real S3 (Ceph's RADOS gateway)."""
+import json
+import os
+import pathlib
+import shutil
+import socket
+import tempfile
+import unittest
+
+from harness import BIN, SOURCE, run
+
+
+def quickstart(directory, *flags, env=None):
+    result = run(SOURCE / "scripts" / "quickstart", "--no-build", "--dir", directory, *flags, env=env, timeout=400)
+    report = SOURCE / "quickstart-report.json"
+    return result, json.loads(report.read_text()) if result.code == 0 else None
+
+
+@unittest.skipIf(BIN != SOURCE / "build" / "release" / "bin", "the quickstart runs the release build")
+class MainJob(unittest.TestCase):
+    def setUp(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="salvor-main-job-"))
+
+    def tearDown(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def test_it_passes_on_a_directory(self):
+        result, report = quickstart(self.directory / "run")
+        self.assertEqual(result.code, 0, result)
+        facts = {key: value for step in report["steps"] for key, value in step["facts"].items()}
+        self.assertEqual(facts["daily-1: rows and checksum"], "equal")
+        self.assertEqual(facts["files-1: MLflow files"], "byte-equal")
+
+    def test_it_passes_on_ceph(self):
+        script = SOURCE / "tests" / "services" / "ceph-s3"
+        started = run(script, "start", self.directory / "ceph", check=True)
+        endpoint = started.out.split()[-1]
+        try:
+            result, report = quickstart(self.directory / "run", "--s3", endpoint,
+                                        env={"AWS_ACCESS_KEY_ID": "AK", "AWS_SECRET_ACCESS_KEY": "SK"})
+            self.assertEqual(result.code, 0, result)
+            self.assertEqual(report["store"], endpoint)
+        finally:
+            run(script, "stop", self.directory / "ceph")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
