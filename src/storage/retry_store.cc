@@ -27,6 +27,7 @@ class CountingSink final : public base::Sink {
     count_ += data.size();
   }
   std::uint64_t count() const { return count_; }
+  bool failed() const { return failure_ != nullptr; }
   void rethrow() const {
     if (failure_) std::rethrow_exception(failure_);
   }
@@ -110,11 +111,11 @@ class RetryStore final : public ObjectStore {
         store_->get_stream(key, counting, cancel);
         return true;
       } catch (const Error& error) {
-        counting.rethrow();
-        if (!error.retryable() || counting.count() == 0) throw;
-        return false;  // broken in the middle
+        if (!counting.failed() && (!error.retryable() || counting.count() == 0)) throw;
+        return false;  // broken in the middle, or the reader's own failure
       }
     });
+    counting.rethrow();
     if (!complete) resume(key, counting, cancel);
     return counting.count();
   }
