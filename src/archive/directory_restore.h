@@ -16,25 +16,49 @@ namespace salvor::archive {
 struct RestoreProgress {
   std::uint64_t files_done = 0, files_total = 0;
   std::uint64_t bytes_done = 0, bytes_total = 0;
+  std::uint64_t files_skipped = 0, bytes_skipped = 0;  // there already, or not to be overwritten
+};
+
+struct RestoredItem {
+  enum class Action { kRestored, kUpdated, kUnchanged } action = Action::kRestored;
+  std::string path;  // in the snapshot
+  std::uint64_t size = 0;
 };
 
 struct RestoreRequest {
   std::string subfolder;  // restic's <id>:<subfolder>; empty: the whole tree
   std::filesystem::path target;
   std::vector<std::string> includes, excludes;  // restic patterns, matched against paths in the snapshot
-  bool verify = false;                          // read back and compare the hashes
+  std::vector<std::string> case_insensitive_includes, case_insensitive_excludes;
+  bool verify = false;  // read back and compare the hashes
   bool sparse = false;
+  bool dry_run = false;  // walk and count, write nothing
   enum class Overwrite { kAlways, kIfChanged, kIfNewer, kNever } overwrite = Overwrite::kAlways;
+  // Called from one thread at a time.
+  std::function<void(const std::string& path, const std::string& message)> on_error = nullptr;
+  std::function<void(const RestoredItem&)> on_item = nullptr;
 };
 
 struct RestoreReport {
   std::uint64_t files = 0, bytes = 0;
-  std::vector<std::string> errors;  // items that could not be restored; everything else was
+  std::uint64_t files_skipped = 0, bytes_skipped = 0;
+  std::uint64_t items = 0;           // directories and everything else included
+  std::uint64_t verified_files = 0;  // with `verify`
+  std::vector<std::string> errors;   // items that could not be restored; everything else was
 };
 
+// Loads the index itself. The target is created if it is not there; what it holds beside the snapshot's files
+// stays. Nothing is written outside of it, whatever names and links the snapshot has. Throws on a damaged
+// root tree, an unknown subfolder (kNotFound), a full disk (kNoSpace) and cancellation; the rest is in the
+// report.
 RestoreReport restore_snapshot(repository::Repository& repository, const repository::Snapshot& snapshot,
                                const RestoreRequest& request,
                                const std::function<void(const RestoreProgress&)>& progress,
                                base::Logger logger, const base::CancelToken& cancel);
+
+// The tree at "a/b" below `root` (empty path: root itself). kNotFound, kInvalidArgument when it is no
+// directory.
+repository::BlobId find_subtree(repository::Repository& repository, const repository::BlobId& root,
+                                const std::string& path, const base::CancelToken& cancel);
 
 }  // namespace salvor::archive

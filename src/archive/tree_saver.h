@@ -18,7 +18,7 @@
 namespace salvor::archive {
 
 struct TreeSaverOptions {
-  std::optional<repository::BlobId> parent_tree;
+  std::optional<repository::BlobId> parent_tree = std::nullopt;
   bool ignore_ctime = false, ignore_inode = false, with_atime = false, dry_run = false;
   unsigned threads = 2;
 };

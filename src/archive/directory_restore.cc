@@ -1,0 +1,383 @@
+#include "archive/directory_restore.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <map>
+#include <unordered_set>
+
+#include "archive/content_restorer.h"
+#include "archive/go_text.h"
+#include "archive/path_pattern.h"
+#include "archive/restore_target.h"
+#include "archive/tree.h"
+#include "base/text.h"
+#include "codec/hash.h"
+
+namespace salvor::archive {
+namespace {
+
+using base::ErrorCode;
+using repository::BlobId;
+using repository::BlobType;
+using repository::Repository;
+
+constexpr int kDeepest = 4096;  // directories in each other; a path has no room for more
+
+TreeReader open_tree(Repository& repository, const BlobId& id, const base::CancelToken& cancel) {
+  return {repository.load_blob({BlobType::kTree, id}, cancel), fmt::format("tree {}", id.hex())};
+}
+
+std::string join(const std::string& directory, const std::string& name) {
+  return directory.empty() ? name : directory + "/" + name;
+}
+
+class Selection {
+ public:
+  explicit Selection(const RestoreRequest& request) {
+    for (const std::string& pattern : request.includes) includes_.add(pattern);
+    for (const std::string& pattern : request.case_insensitive_includes)
+      insensitive_includes_.add(pattern, true);
+    for (const std::string& pattern : request.excludes) excludes_.add(pattern);
+    for (const std::string& pattern : request.case_insensitive_excludes)
+      insensitive_excludes_.add(pattern, true);
+  }
+  bool everything() const {
+    return includes_.empty() && insensitive_includes_.empty() && excludes_.empty() &&
+           insensitive_excludes_.empty();
+  }
+  bool selects(std::string_view item) const {
+    if (excludes_.matches(item) || insensitive_excludes_.matches(item)) return false;
+    if (includes_.empty() && insensitive_includes_.empty()) return true;
+    return includes_.matches(item) || insensitive_includes_.matches(item);
+  }
+  bool may_select_below(std::string_view item) const {
+    if (excludes_.matches(item) || insensitive_excludes_.matches(item)) return false;
+    if (includes_.empty() && insensitive_includes_.empty()) return true;
+    return selects(item) || includes_.may_match_below(item) || insensitive_includes_.may_match_below(item);
+  }
+
+ private:
+  PathFilter includes_, insensitive_includes_, excludes_, insensitive_excludes_;
+};
+
+class Restorer {
+ public:
+  Restorer(Repository& repository, const RestoreRequest& request,
+           const std::function<void(const RestoreProgress&)>& progress, const base::CancelToken& cancel)
+      : repository_(repository),
+        request_(request),
+        progress_(progress),
+        cancel_(cancel),
+        selection_(request),
+        tally_(request),
+        target_(request.target, request.dry_run),
+        walker_(target_),
+        content_(repository, target_, request, tally_, cancel) {}
+
+  RestoreReport run(const BlobId& root, const repository::Snapshot& snapshot) {
+    if (selection_.everything() && request_.subfolder.empty() && snapshot.summary) {
+      tally_.set_totals(snapshot.summary->total_files_processed, snapshot.summary->total_bytes_processed);
+    }
+    TreeReader tree = open_tree(repository_, root, cancel_);
+    Folder top{nullptr, "", nullptr, true, true};
+    walk(tree, top, 0);
+    finish_batch();
+    RestoreReport report;
+    if (request_.verify) verify(root, report);
+    const std::uint64_t verified = report.verified_files;
+    tick();
+    report = tally_.take_report();
+    report.verified_files = verified;
+    return report;
+  }
+
+ private:
+  // A directory on the way down. It is made when something in it is to be restored.
+  struct Folder {
+    Folder* parent;
+    std::string path;  // relative to the target, "" the target itself
+    const Node* node;
+    bool selected, made;
+  };
+  struct Link {
+    std::string directory, name, item;
+    std::string first_directory, first_name;
+  };
+
+  void tick() const {
+    if (progress_) progress_(tally_.progress());
+  }
+
+  void report(const std::string& item, const base::Error& error) {
+    if (error.code() == ErrorCode::kCancelled || error.code() == ErrorCode::kNoSpace) throw error;
+    tally_.add_error(item, fmt::format("{}: {}", item, error.message()));
+  }
+
+  void walk(TreeReader& tree, Folder& folder, int depth) {
+    Node node;
+    for (;;) {
+      cancel_.check();
+      const std::string item_of_folder = "/" + folder.path;
+      try {
+        if (!tree.next(node)) return;
+      } catch (const base::Error& error) {
+        report(item_of_folder, error);
+        return;
+      }
+      const std::string item = folder.path.empty() ? "/" + node.name : item_of_folder + "/" + node.name;
+      try {
+        visit(std::move(node), folder, item, depth);
+      } catch (const base::Error& error) {
+        report(item, error);
+      }
+      node = {};
+    }
+  }
+
+  void visit(Node node, Folder& folder, const std::string& item, int depth) {
+    if (!is_safe_name(node.name)) {
+      base::fail(ErrorCode::kCorrupt, "refusing the name \"{}\", which would leave the directory",
+                 go_quote(node.name));
+    }
+    const bool selected = selection_.selects(item);
+    if (node.type == NodeType::kDirectory) {
+      if (selected || selection_.may_select_below(item)) enter(node, folder, item, selected, depth);
+      return;
+    }
+    if (!selected || node.type == NodeType::kSocket || node.type == NodeType::kIrregular) return;
+    if (!make(folder)) return;
+    if (node.type == NodeType::kFile) {
+      restore_file(std::move(node), folder.path, item);
+    } else {
+      restore_special(node, folder.path, item);
+    }
+    if (content_.is_full()) finish_batch();
+  }
+
+  void enter(const Node& node, Folder& parent, const std::string& item, bool selected, int depth) {
+    if (depth > kDeepest) base::fail(ErrorCode::kCorrupt, "directories are too deep");
+    if (!node.subtree) base::fail(ErrorCode::kCorrupt, "a directory without a tree");
+    Folder folder{&parent, join(parent.path, node.name), &node, selected, false};
+    if (selected && !make(folder)) return;
+    try {
+      TreeReader tree = open_tree(repository_, *node.subtree, cancel_);
+      walk(tree, folder, depth + 1);
+    } catch (const base::Error& error) {
+      report(item, error);
+    }
+    if (!folder.made || request_.dry_run) return;
+    left_.push_back({parent.path, without_tree(node)});
+    if (left_.size() >= 50'000) finish_batch();
+  }
+
+  static Node without_tree(const Node& node) {
+    Node copy = node;
+    copy.subtree.reset();
+    return copy;
+  }
+
+  // False when one of the directories above cannot be made; that is reported once.
+  bool make(Folder& folder) {
+    if (folder.made) return true;
+    if (folder.parent != nullptr && !make(*folder.parent)) return false;
+    try {
+      if (!request_.dry_run) walker_.make_directory(folder.parent->path, folder.node->name);
+      folder.made = true;
+      if (folder.selected) tally_.finish_other("/" + folder.path);
+    } catch (const base::Error& error) {
+      report("/" + folder.path, error);
+      return false;
+    }
+    return true;
+  }
+
+  // Whether an existing item is to be left as it is.
+  bool keeps_existing(const Node& node, const struct stat& present) const {
+    const Moment mtime{present.st_mtim.tv_sec, static_cast<std::int32_t>(present.st_mtim.tv_nsec)};
+    switch (request_.overwrite) {
+      case RestoreRequest::Overwrite::kNever:
+        return true;
+      case RestoreRequest::Overwrite::kIfNewer:
+        return !(node.mtime > mtime);
+      case RestoreRequest::Overwrite::kIfChanged:
+        return node.type == NodeType::kFile && S_ISREG(present.st_mode) && mtime == node.mtime &&
+               static_cast<std::uint64_t>(present.st_size) == node.size;
+      case RestoreRequest::Overwrite::kAlways:
+        break;
+    }
+    return false;
+  }
+
+  void restore_file(Node node, const std::string& directory, const std::string& item) {
+    if (node.links > 1 && link_to_first(node, directory, item)) return;
+    if (request_.dry_run) {
+      tally_.plan_file(node.size);
+      tally_.add_bytes(node.size);
+      tally_.finish_file({RestoredItem::Action::kRestored, item, node.size});
+      return;
+    }
+    bool in_place = false;
+    if (const auto present = walker_.status(directory, node.name)) {
+      if (keeps_existing(node, *present)) {
+        skipped_.insert(item);
+        tally_.skip_file(item, node.size);
+        return;
+      }
+      in_place = S_ISREG(present->st_mode) && present->st_nlink == 1 && node.size != 0 &&
+                 static_cast<std::uint64_t>(present->st_size) == node.size;
+    }
+    content_.add(directory, std::move(node), item, in_place);
+  }
+
+  // True when the file is a further name of one that was restored already.
+  bool link_to_first(const Node& node, const std::string& directory, const std::string& item) {
+    const auto [at, added] =
+        first_names_.try_emplace({node.inode, node.device_id}, FirstName{directory, node.name, 1});
+    if (added) return false;
+    ++at->second.seen;
+    links_.push_back({directory, node.name, item, at->second.directory, at->second.name});
+    if (at->second.seen == node.links) first_names_.erase(at);
+    return true;
+  }
+
+  void restore_special(const Node& node, const std::string& directory, const std::string& item) {
+    if (!request_.dry_run) {
+      if (const auto present = walker_.status(directory, node.name);
+          present && keeps_existing(node, *present))
+        return;
+      walker_.make_special(directory, node);
+      walker_.apply_metadata(directory, node);
+    }
+    tally_.finish_other(item);
+  }
+
+  // Fills the files planned so far; then links to them and the directories that were left can be finished.
+  void finish_batch() {
+    content_.run([this] { tick(); });
+    for (const Link& link : links_) {
+      try {
+        if (!request_.dry_run)
+          walker_.make_hard_link(link.first_directory, link.first_name, link.directory, link.name);
+        tally_.finish_file({RestoredItem::Action::kRestored, link.item, 0});
+      } catch (const base::Error& error) {
+        report(link.item, error);
+      }
+    }
+    links_.clear();
+    for (const auto& [parent, node] : left_) {
+      try {
+        walker_.apply_metadata(parent, node);
+      } catch (const base::Error& error) {
+        report("/" + join(parent, node.name), error);
+      }
+    }
+    left_.clear();
+  }
+
+  void verify(const BlobId& root, RestoreReport& report);
+  void verify_tree(TreeReader& tree, const std::string& directory, RestoreReport& report);
+  void verify_file(const Node& node, const std::string& directory);
+
+  Repository& repository_;
+  const RestoreRequest& request_;
+  const std::function<void(const RestoreProgress&)>& progress_;
+  const base::CancelToken& cancel_;
+  const Selection selection_;
+  RestoreTally tally_;
+  const RestoreTarget target_;
+  TargetWalker walker_;
+  ContentRestorer content_;
+
+  struct FirstName {
+    std::string directory, name;
+    std::uint64_t seen;
+  };
+  std::map<std::pair<std::uint64_t, std::uint64_t>, FirstName> first_names_;  // by inode and device
+  std::vector<Link> links_;
+  std::vector<std::pair<std::string, Node>> left_;  // directories whose metadata is due, children first
+  std::unordered_set<std::string> skipped_;
+};
+
+void Restorer::verify(const BlobId& root, RestoreReport& report) {
+  TreeReader tree = open_tree(repository_, root, cancel_);
+  verify_tree(tree, "", report);
+}
+
+void Restorer::verify_tree(TreeReader& tree, const std::string& directory, RestoreReport& result) {
+  Node node;
+  while (tree.next(node)) {
+    cancel_.check();
+    const std::string path = join(directory, node.name);
+    const std::string item = "/" + path;
+    try {
+      if (node.type == NodeType::kDirectory && node.subtree && selection_.may_select_below(item)) {
+        TreeReader below = open_tree(repository_, *node.subtree, cancel_);
+        verify_tree(below, path, result);
+      } else if (node.type == NodeType::kFile && selection_.selects(item) && !skipped_.contains(item)) {
+        verify_file(node, directory);
+        ++result.verified_files;
+      }
+    } catch (const base::Error& error) {
+      report(item, error);
+    }
+    node = {};
+  }
+}
+
+void Restorer::verify_file(const Node& node, const std::string& directory) {
+  const base::Fd file = walker_.open_file(directory, node.name, O_RDONLY);
+  std::string buffer;
+  std::uint64_t offset = 0;
+  for (const BlobId& id : node.content) {
+    cancel_.check();
+    const auto length = repository_.blob_size({BlobType::kData, id});
+    if (!length) base::fail(ErrorCode::kCorrupt, "blob {} is not in the repository", id.hex());
+    buffer.resize(*length);
+    std::size_t have = 0;
+    while (have < buffer.size()) {
+      const ssize_t got =
+          pread(file.get(), buffer.data() + have, buffer.size() - have, static_cast<off_t>(offset + have));
+      if (got <= 0) base::fail(ErrorCode::kCorrupt, "the restored file is too short");
+      have += static_cast<std::size_t>(got);
+    }
+    if (codec::sha256(buffer) != id.bytes) {
+      base::fail(ErrorCode::kCorrupt, "the restored file differs from the snapshot at offset {}", offset);
+    }
+    offset += *length;
+  }
+  if (lseek(file.get(), 0, SEEK_END) != static_cast<off_t>(offset)) {
+    base::fail(ErrorCode::kCorrupt, "the restored file is too long");
+  }
+}
+
+}  // namespace
+
+BlobId find_subtree(Repository& repository, const BlobId& root, const std::string& path,
+                    const base::CancelToken& cancel) {
+  BlobId at = root;
+  for (const std::string& part : base::split(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    TreeReader tree = open_tree(repository, at, cancel);
+    Node node;
+    bool found = false;
+    while (!found && tree.next(node)) found = node.name == part;
+    if (!found) base::fail(ErrorCode::kNotFound, "path \"{}\": not found in the snapshot", path);
+    if (!node.subtree) base::fail(ErrorCode::kInvalidArgument, "path \"{}\": not a directory", path);
+    at = *node.subtree;
+  }
+  return at;
+}
+
+RestoreReport restore_snapshot(Repository& repository, const repository::Snapshot& snapshot,
+                               const RestoreRequest& request,
+                               const std::function<void(const RestoreProgress&)>& progress,
+                               base::Logger logger, const base::CancelToken& cancel) {
+  (void)logger;
+  repository.load_index(cancel);
+  const BlobId root = find_subtree(repository, snapshot.tree, request.subfolder, cancel);
+  Restorer restorer(repository, request, progress, cancel);
+  return restorer.run(root, snapshot);
+}
+
+}  // namespace salvor::archive

@@ -1,0 +1,211 @@
+#include "archive/directory_restore.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "archive/archive_test_support.h"
+#include "archive/tree.h"
+#include "storage/memory_object_store.h"
+
+namespace salvor::archive {
+namespace {
+
+namespace fs = std::filesystem;
+using repository::BlobType;
+using testing::describe;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::write;
+
+class DirectoryRestoreTest : public ::testing::Test {
+ protected:
+  DirectoryRestoreTest()
+      : store_(storage::make_memory_object_store(world_.clock)), repository_(world_.create(store_)) {
+    fs::create_directories(source_);
+  }
+  Node file(const std::string& name, const std::string& content) {
+    Node node;
+    node.name = name;
+    node.mode = 0644;
+    node.size = content.size();
+    node.content = {repository_->save_blob(BlobType::kData, content).id};
+    return node;
+  }
+  void save(const std::vector<std::string>& nodes) {
+    std::string json = "{\"nodes\":[";
+    for (std::size_t i = 0; i < nodes.size(); ++i) json += (i == 0 ? "" : ",") + nodes[i];
+    repository::Snapshot snapshot;
+    snapshot.tree = repository_->save_blob(BlobType::kTree, json + "]}\n").id;
+    repository_->flush();
+    snapshot.time = "2026-11-22T12:00:00Z";
+    snapshot.paths = {"/"};
+    snapshot.hostname = "host";
+    repository_->save_snapshot(snapshot);
+  }
+  static std::string encode(const Node& node) {
+    LocalZone zone;
+    std::string json;
+    encode_node(json, node, zone);
+    return json;
+  }
+
+  testing::World world_;
+  base::TempDir directory_;
+  const fs::path source_ = directory_.path() / "source";
+  const fs::path target_ = directory_.path() / "target";
+  std::shared_ptr<storage::ObjectStore> store_;
+  std::unique_ptr<repository::Repository> repository_;
+};
+
+TEST_F(DirectoryRestoreTest, NamesThatLeadOutsideAreRefusedAndTheRestIsRestored) {
+  fs::create_directories(target_);
+  Node evil = file("..", "x");
+  std::vector<std::string> nodes;
+  for (const char* name : {"..", ".", "", "a/../../evil", "/etc/evil"}) {
+    evil.name = name;
+    nodes.push_back(encode(evil));
+  }
+  nodes.push_back(encode(file("good", "1")));
+  save(nodes);
+  const auto report = world_.restore(*repository_, target_);
+  EXPECT_EQ(report.errors.size(), 5U);
+  EXPECT_EQ(describe(target_).size(), 1U);
+  EXPECT_EQ(base::read_file(target_ / "good"), "1");
+  EXPECT_FALSE(fs::exists(directory_.path() / "evil"));
+}
+
+TEST_F(DirectoryRestoreTest, ALinkThatTakesADirectorysPlaceIsNotFollowed) {
+  fs::create_directories(directory_.path() / "outside");
+  Node link;
+  link.name = "d";
+  link.type = NodeType::kSymlink;
+  link.link_target = (directory_.path() / "outside").string();
+  TreeBuilder below;
+  LocalZone zone;
+  below.add(file("planted", "x"), zone);
+  Node folder;
+  folder.name = "d";
+  folder.type = NodeType::kDirectory;
+  folder.mode = to_go_mode(S_IFDIR | 0755);
+  folder.subtree = repository_->save_blob(BlobType::kTree, below.finish()).id;
+  save({encode(link), encode(folder), encode(link), encode(file("e", "y"))});
+  world_.restore(*repository_, target_);
+  EXPECT_TRUE(fs::is_empty(directory_.path() / "outside"));
+  EXPECT_EQ(base::read_file(target_ / "e"), "y");
+}
+
+TEST_F(DirectoryRestoreTest, ALinkThatIsThereAlreadyIsReplacedByTheDirectory) {
+  fs::create_directories(source_ / "d");
+  write(source_ / "d" / "x", "1");
+  world_.backup(*repository_, source_);
+  fs::create_directories(directory_.path() / "outside");
+  fs::create_directories(target_);
+  fs::create_directory_symlink(directory_.path() / "outside", target_ / "d");
+  EXPECT_THAT(world_.restore(*repository_, target_).errors, IsEmpty());
+  EXPECT_EQ(testing::difference(source_, target_), "");
+  EXPECT_TRUE(fs::is_empty(directory_.path() / "outside"));
+}
+
+TEST_F(DirectoryRestoreTest, ATruncatedPackIsNamedAndTheRestIsRestored) {
+  write(source_ / "a", testing::noise(1, 300'000));
+  world_.backup(*repository_, source_);
+  write(source_ / "b", testing::noise(2, 300'000));
+  world_.backup(*repository_, source_);
+  // The pack that holds b's only blob.
+  TreeReader tree(repository_->load_blob({BlobType::kTree, repository_->find_snapshot("latest").tree}),
+                  "tree");
+  Node node;
+  while (tree.next(node) && node.name != "b") {
+  }
+  const std::string pack = repository_->locate({BlobType::kData, node.content.at(0)}).at(0).pack.hex();
+  const std::string key = "data/" + pack.substr(0, 2) + "/" + pack;
+  store_->put(key, store_->get(key).substr(0, 1000));
+  const auto report = world_.restore(*repository_, target_);
+  ASSERT_EQ(report.errors.size(), 1U);
+  EXPECT_THAT(report.errors[0], HasSubstr(pack.substr(0, 8)));
+  EXPECT_THAT(report.errors[0], HasSubstr("/b"));
+  EXPECT_EQ(base::read_file(target_ / "a"), testing::noise(1, 300'000));
+}
+
+TEST_F(DirectoryRestoreTest, IncludesAndExcludesChoose) {
+  testing::make_odd_directory(source_);
+  world_.backup(*repository_, source_);
+  RestoreRequest request;
+  request.includes = {"/deep/er"};
+  request.excludes = {"copy"};
+  world_.restore(*repository_, target_, request);
+  std::vector<std::string> names;
+  for (const auto& [name, text] : describe(target_)) names.push_back(name);
+  EXPECT_THAT(names, ::testing::ElementsAre("deep", "deep/er", "deep/er/est", "deep/er/est/leaf"));
+  EXPECT_EQ(describe(target_)["deep/er"], describe(source_)["deep/er"]);
+}
+
+TEST_F(DirectoryRestoreTest, ASubfolderIsRestoredByItself) {
+  testing::make_odd_directory(source_);
+  world_.backup(*repository_, source_);
+  RestoreRequest request;
+  request.subfolder = "/deep/er";
+  EXPECT_THAT(world_.restore(*repository_, target_, request).errors, IsEmpty());
+  EXPECT_EQ(testing::difference(target_, source_ / "deep" / "er"), "");
+  request.subfolder = "nowhere";
+  EXPECT_THROW(world_.restore(*repository_, target_, request), base::Error);
+}
+
+TEST_F(DirectoryRestoreTest, WhatIsThereIsRepairedAndForeignFilesStay) {
+  testing::make_odd_directory(source_);
+  world_.backup(*repository_, source_);
+  world_.restore(*repository_, target_);
+  fs::create_directory(target_ / "lost+found");
+  const base::Fd large(open((target_ / "large").c_str(), O_WRONLY));
+  ASSERT_EQ(pwrite(large.get(), "damage", 6, 5'000'000), 6);
+  fs::remove(target_ / "empty");
+  const auto report = world_.restore(*repository_, target_);
+  EXPECT_THAT(report.errors, IsEmpty());
+  EXPECT_LT(report.bytes, 9'000'000U) << "only the damaged blob of the large file is fetched";
+  EXPECT_TRUE(fs::remove(target_ / "lost+found"));
+  EXPECT_EQ(testing::difference(source_, target_), "");
+}
+
+TEST_F(DirectoryRestoreTest, OverwriteModesAreHonoured) {
+  write(source_ / "a", "from the snapshot");
+  world_.backup(*repository_, source_);
+  fs::create_directories(target_);
+  RestoreRequest request;
+  write(target_ / "a", "mine");
+  request.overwrite = RestoreRequest::Overwrite::kNever;
+  EXPECT_EQ(world_.restore(*repository_, target_, request).files_skipped, 1U);
+  EXPECT_EQ(base::read_file(target_ / "a"), "mine");
+  request.overwrite = RestoreRequest::Overwrite::kIfNewer;
+  world_.restore(*repository_, target_, request);
+  EXPECT_EQ(base::read_file(target_ / "a"), "mine") << "the snapshot's is older";
+  request.overwrite = RestoreRequest::Overwrite::kIfChanged;
+  world_.restore(*repository_, target_, request);
+  EXPECT_EQ(base::read_file(target_ / "a"), "from the snapshot");
+}
+
+TEST_F(DirectoryRestoreTest, SparseLeavesHoles) {
+  write(source_ / "holes", std::string(4 * 1024 * 1024, '\0') + "end");
+  world_.backup(*repository_, source_);
+  RestoreRequest request;
+  request.sparse = true;
+  request.verify = true;
+  EXPECT_THAT(world_.restore(*repository_, target_, request).errors, IsEmpty());
+  struct stat status {};
+  stat((target_ / "holes").c_str(), &status);
+  EXPECT_LT(status.st_blocks * 512, 1024 * 1024);
+  EXPECT_EQ(testing::difference(source_, target_), "");
+}
+
+TEST_F(DirectoryRestoreTest, ADryRunWritesNothing) {
+  testing::make_odd_directory(source_);
+  const auto saved = world_.backup(*repository_, source_);
+  RestoreRequest request;
+  request.dry_run = true;
+  EXPECT_EQ(world_.restore(*repository_, target_, request).files, saved.summary.total_files_processed);
+  EXPECT_FALSE(fs::exists(target_));
+}
+
+}  // namespace
+}  // namespace salvor::archive
