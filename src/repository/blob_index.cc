@@ -169,7 +169,7 @@ void BlobIndex::add_pack(const PackId& pack, const std::vector<PackEntry>& entri
          .uncompressed_length = entry.uncompressed_length});
     pending_.erase(entry.handle);
   }
-  for (size_t type = 0; type < 2; ++type) {
+  for (size_t type = 0; type < 2 && !held_; ++type) {
     // Growing by a quarter each time keeps the cost of all merges proportional to the index.
     if (additions_[type].size() >= std::max(kSmallestMerge, sorted_[type].size() / 4)) merge_additions(type);
   }
@@ -196,6 +196,16 @@ void BlobIndex::merge_additions(size_t type) {
 void BlobIndex::settle() {
   std::unique_lock lock(mutex_);
   for (size_t type = 0; type < 2; ++type) merge_additions(type);
+}
+
+BlobIndex::Hold::Hold(BlobIndex& index) : index_(index) {
+  std::unique_lock lock(index_.mutex_);
+  index_.held_ = true;
+}
+
+BlobIndex::Hold::~Hold() {
+  std::unique_lock lock(index_.mutex_);
+  index_.held_ = false;
 }
 
 std::optional<size_t> BlobIndex::find(const BlobHandle& blob) const {

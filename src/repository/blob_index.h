@@ -72,6 +72,18 @@ class BlobIndex {
   // -------------------------------------------------------------------- Moves additions into the sorted
   // arrays, whose positions are then stable.
   void settle();
+  // While held, saving is allowed too: what is added stays out of the sorted arrays, so positions remain
+  // stable.
+  class Hold {
+   public:
+    explicit Hold(BlobIndex& index);
+    ~Hold();
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    BlobIndex& index_;
+  };
   const std::vector<IndexEntry>& entries(BlobType type) const { return sorted_[static_cast<size_t>(type)]; }
   const std::vector<PackId>& packs() const { return packs_; }
   const std::vector<IndexFile>& files() const { return files_; }
@@ -106,6 +118,7 @@ class BlobIndex {
   std::array<std::vector<IndexEntry>, 2> sorted_;
   std::array<Additions, 2> additions_;
   std::unordered_set<BlobHandle> pending_;
+  bool held_ = false;
 };
 
 }  // namespace salvor::repository
