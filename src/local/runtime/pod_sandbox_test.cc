@@ -1,0 +1,205 @@
+#include "local/runtime/pod_sandbox.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <future>
+
+#include "base/error.h"
+#include "base/process.h"
+#include "local/runtime/container_log.h"
+
+namespace salvor::local {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+class PodSandboxTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "pods need root";
+    sandbox_ =
+        std::make_unique<PodSandbox>(PodSandboxOptions{directory_.path() / "sandbox", "pod-0", "10.88.1.2"});
+  }
+
+  ContainerLaunch shell(const std::string& script) {
+    ContainerLaunch launch;
+    launch.argv = {"/bin/bash", "-c", script};
+    launch.environment = {"PATH=/usr/bin:/bin", "HOME=/root"};
+    launch.root.staging = directory_.path() / "sandbox";
+    launch.root.hidden = {directory_.path().string()};
+    return launch;
+  }
+
+  SandboxEvent await(SandboxEvent::Type type) {
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    while (std::chrono::steady_clock::now() < deadline) {
+      const auto event = sandbox_->next_event(1s);
+      if (!event) continue;
+      EXPECT_EQ(event->type, type) << event->message;
+      return *event;
+    }
+    ADD_FAILURE() << "no event of the pod within 30 s";
+    return {};
+  }
+
+  void start(const std::string& script) { start(shell(script)); }
+  void start(const ContainerLaunch& launch) {
+    sandbox_->start("main", launch, log());
+    await(SandboxEvent::Type::kStarted);
+  }
+
+  std::pair<int, std::string> exec(const std::vector<std::string>& argv, base::Source* input = nullptr,
+                                   const base::CancelToken& cancel = {}, bool terminal = false) {
+    base::StringSink out;
+    const int code = sandbox_->exec({"main", argv, terminal, input, &out, &out}, cancel);
+    return {code, out.take()};
+  }
+
+  fs::path log() const { return directory_.path() / "main.log"; }
+  std::string logged() {
+    base::StringSink out;
+    read_container_log(log(), {}, out, [] { return true; }, {});
+    return out.take();
+  }
+
+  base::TempDir directory_;
+  std::unique_ptr<PodSandbox> sandbox_;
+};
+
+TEST_F(PodSandboxTest, RunsAContainerAndKeepsWhatItPrints) {
+  start("echo to out; echo to err >&2; printf 'no newline'; exit 3");
+  const auto event = await(SandboxEvent::Type::kExited);
+  EXPECT_EQ(event.exit_code, 3);
+  EXPECT_EQ(event.signal, 0);
+  const std::string text = logged();
+  for (const char* line : {"to out\n", "to err\n", "no newline\n"})
+    EXPECT_NE(text.find(line), std::string::npos);
+}
+
+TEST_F(PodSandboxTest, SeesItsOwnProcessesNetworkAndHostNameOnly) {
+  start("sleep 1000");
+  EXPECT_EQ(exec({"hostname"}).second, "pod-0\n");
+  EXPECT_EQ(exec({"bash", "-c", "set -- /proc/[0-9]*; echo $#"}).second,
+            "4\n");                                                          // init, sleep, supervisor, bash
+  EXPECT_EQ(exec({"bash", "-c", "grep -c : /proc/net/dev"}).second, "1\n");  // lo
+}
+
+TEST_F(PodSandboxTest, MountsVolumesAndKeepsWritesAwayFromTheMachine) {
+  const fs::path volume = directory_.path() / "volume";
+  fs::create_directories(volume);
+  auto launch =
+      shell("echo data > /srv/new/place/file; touch /usr/bin/made-in-a-pod; ! touch /ro/x; sleep 1000");
+  launch.root.mounts = {{volume.string(), "/srv/new/place", false}, {volume.string(), "/ro", true}};
+  launch.root.files = {{"/etc/passwd", "root:x:0:0::/root:/bin/bash\npod:x:4242:4242::/:/bin/sh\n"}};
+  start(launch);
+  EXPECT_EQ(exec({"cat", "/ro/file"}).second, "data\n");
+  EXPECT_EQ(base::read_file(volume / "file"), "data\n");
+  EXPECT_FALSE(fs::exists("/usr/bin/made-in-a-pod"));
+  EXPECT_EQ(exec({"id", "-un", "4242"}).second, "pod\n");
+  EXPECT_FALSE(fs::exists("/srv/new"));
+  for (const auto& line : {base::read_file("/proc/self/mountinfo")}) {
+    EXPECT_EQ(line.find(directory_.path().string()), std::string::npos)
+        << "a mount leaked into the machine's view";
+  }
+}
+
+TEST_F(PodSandboxTest, RunsAsTheUserAndGroupsGiven) {
+  auto launch = shell("sleep 1000");
+  launch.uid = 999;
+  launch.gid = 998;
+  launch.groups = {998, 1234};
+  start(launch);
+  EXPECT_EQ(exec({"bash", "-c", "id -u; id -g; id -G; echo x > /tmp/file && stat -c %u /tmp/file"}).second,
+            "999\n998\n998 1234\n999\n");
+}
+
+TEST_F(PodSandboxTest, ReportsAProgramThatIsNotThere) {
+  auto launch = shell("");
+  launch.argv = {"no-such-program"};
+  sandbox_->start("main", launch, log());
+  EXPECT_EQ(await(SandboxEvent::Type::kStartFailed).message,
+            "exec \"no-such-program\": No such file or directory");
+  start("sleep 1000");
+  EXPECT_THROW(exec({"no-such-program"}), base::Error);
+}
+
+TEST_F(PodSandboxTest, ExecConnectsTheStreamsAndReturnsTheExitCode) {
+  start("sleep 1000");
+  base::ViewSource input("hello");
+  const auto [code, text] = exec({"bash", "-c", "cat; exit 7"}, &input);
+  EXPECT_EQ(code, 7);
+  EXPECT_EQ(text, "hello");
+  EXPECT_EQ(exec({"bash", "-c", "kill -9 $$"}).first, 137);
+}
+
+TEST_F(PodSandboxTest, ExecOnATerminalIsATerminal) {
+  start("sleep 1000");
+  const auto [code, text] = exec({"bash", "-c", "test -t 0 && test -t 1 && echo yes"}, nullptr, {}, true);
+  EXPECT_EQ(code, 0);
+  EXPECT_EQ(text, "yes\r\n");
+}
+
+TEST_F(PodSandboxTest, CancelledExecDiesWithAllItsDescendants) {
+  start("sleep 1000");
+  base::CancelSource cancel;
+  auto running = std::async(std::launch::async, [&] {
+    exec({"bash", "-c", "setsid sleep 4711 & (sleep 4711 &) ; touch /tmp/up; sleep 4711"}, nullptr,
+         cancel.token());
+  });
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (exec({"test", "-e", "/tmp/up"}).first != 0 && std::chrono::steady_clock::now() < deadline) {
+  }
+  cancel.cancel();
+  EXPECT_THROW(running.get(), base::Error);
+  std::string left;
+  do {
+    left =
+        exec({"bash", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o 'sleep 4711' | wc -l"}).second;
+  } while (left != "1\n" && std::chrono::steady_clock::now() < deadline);  // the search itself says it once
+  EXPECT_EQ(left, "1\n");
+}
+
+TEST_F(PodSandboxTest, TheEndOfTheMainProcessEndsTheWholeContainer) {
+  start("setsid sleep 1000 & sleep 0.2; exit 0");
+  EXPECT_EQ(await(SandboxEvent::Type::kExited).exit_code, 0);
+  start("sleep 1000");
+  EXPECT_EQ(exec({"bash", "-c", "set -- /proc/[0-9]*; echo $#"}).second, "4\n");
+}
+
+TEST_F(PodSandboxTest, TwoPodsListenOnTheSamePort) {
+  PodSandbox other({directory_.path() / "other", "pod-1", ""});
+  const std::string script =
+      "import socket,time; s=socket.socket(); s.bind(('127.0.0.1',5432)); s.listen(); "
+      "open('/tmp/up','w'); time.sleep(1000)";
+  auto launch = shell("");
+  launch.argv = {"python3", "-c", script};
+  start(launch);
+  launch.root.staging = directory_.path() / "other";
+  other.start("main", launch, directory_.path() / "other.log");
+  const Json probe{{"op", "exec"}, {"probe", {{"type", "tcp"}, {"port", 5432}, {"timeout_ms", 1000}}}};
+  for (PodSandbox* pod : {sandbox_.get(), &other}) {
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    std::optional<std::string> result;
+    while (result.value_or("x") != "" && std::chrono::steady_clock::now() < deadline) {
+      const auto check = pod->start_check(probe);
+      while (!(result = PodSandbox::read_check(check)) && std::chrono::steady_clock::now() < deadline) {
+      }
+    }
+    EXPECT_EQ(result, "");
+  }
+}
+
+TEST_F(PodSandboxTest, LeavesNoProcessAndNoDirectoryBehind) {
+  start("exec -a salvor-left-over sleep 1000");
+  sandbox_.reset();
+  EXPECT_FALSE(fs::exists(directory_.path() / "sandbox"));
+  const auto result = base::run_process({"pgrep", "-f", "^salvor-left-over"});
+  EXPECT_EQ(result.output, "");
+}
+
+}  // namespace
+}  // namespace salvor::local
