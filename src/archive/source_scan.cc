@@ -26,8 +26,10 @@ class Scan {
       return;
     }
     struct stat status {};
+    if (tree.found_on && filter_.excludes_path(tree.path)) return;
     if (lstat(tree.path.c_str(), &status) != 0) return;
-    device_ = status.st_dev;
+    device_ = tree.found_on.value_or(status.st_dev);
+    if (tree.found_on && (filter_.is_foreign(status, device_) || filter_.excludes_file(status))) return;
     count(status);
     if (S_ISDIR(status.st_mode)) pending_.push_back(tree.path);
     while (!pending_.empty() && !stopped_()) {

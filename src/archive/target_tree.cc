@@ -1,6 +1,9 @@
 #include "archive/target_tree.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
 
 #include "base/error.h"
 
@@ -34,7 +37,8 @@ std::filesystem::path root_of(const std::string& cleaned) {
   return root;
 }
 
-void add(TargetTree& root, const std::string& cleaned, const std::filesystem::path& base) {
+void add(TargetTree& root, const std::string& cleaned, const std::filesystem::path& base,
+         std::optional<dev_t> found_on = std::nullopt) {
   const auto parts = components_of(cleaned);
   std::filesystem::path path = base / root_of(cleaned);
   TargetTree* at = &root;
@@ -53,6 +57,7 @@ void add(TargetTree& root, const std::string& cleaned, const std::filesystem::pa
     at = child.get();
   }
   at->selected = true;
+  at->found_on = found_on;
   at->children.clear();
 }
 
@@ -79,8 +84,12 @@ std::unique_ptr<TargetTree> build_target_tree(const std::vector<std::string>& ta
     std::filesystem::directory_iterator entries(directory, error);
     if (error)
       throw base::system_error(error.value(), fmt::format("read directory \"{}\"", directory.string()));
+    struct stat status {};
+    if (stat(directory.c_str(), &status) != 0) {
+      throw base::system_error(errno, fmt::format("stat \"{}\"", directory.string()));
+    }
     for (const auto& entry : entries) {
-      add(*tree, clean(std::filesystem::path(cleaned) / entry.path().filename()), root);
+      add(*tree, clean(std::filesystem::path(cleaned) / entry.path().filename()), root, status.st_dev);
     }
   }
   return tree;

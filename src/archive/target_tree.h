@@ -4,9 +4,12 @@
 // "-1", "-2", ... Built once, then read only.
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +18,8 @@ namespace salvor::archive {
 struct TargetTree {
   std::string path;       // where the file system has it; empty for the root
   bool selected = false;  // a target itself: everything below belongs to it
+  // Found in a "." target rather than named, so excludes apply to it; the directory's device.
+  std::optional<dev_t> found_on;
   std::map<std::string, std::unique_ptr<TargetTree>> children;  // only of what is not selected
 };
 

@@ -292,7 +292,7 @@ class TreeSaver::Impl {
       save_present_entry(worker, entry, name, target, fd);
     } catch (const SourceFailure& failure) {
       // What vanished since the directory was read is no error; a target that is not there is.
-      if (failure.code() != base::ErrorCode::kNotFound || target != nullptr) {
+      if (failure.code() != base::ErrorCode::kNotFound || (target != nullptr && !target->found_on)) {
         tally_.add_error(entry.path, failure.message());
       }
       complete(worker, directory, slot, {});
@@ -302,21 +302,23 @@ class TreeSaver::Impl {
   void save_present_entry(Worker& worker, const Entry& entry, const std::string& name,
                           const TargetTree* target, const std::shared_ptr<base::Fd>& fd) {
     struct stat status {};
-    if (target == nullptr && filter_.excludes_path(entry.path)) {
+    const bool named = target != nullptr && !target->found_on;  // what was named is never excluded
+    if (!named && filter_.excludes_path(entry.path)) {
       complete(worker, entry.directory, entry.slot, {});
       return;
     }
     if (fstatat(entry.place.directory, entry.place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
       throw SourceFailure(base::system_error(errno, fmt::format("lstat \"{}\"", entry.path)));
     }
-    const bool foreign = target == nullptr && filter_.is_foreign(status, entry.directory->device);
-    const bool excluded =
-        target == nullptr && (filter_.excludes_file(status) || (foreign && !S_ISDIR(status.st_mode)));
+    const dev_t device =
+        target == nullptr ? entry.directory->device : target->found_on.value_or(status.st_dev);
+    const bool foreign = !named && filter_.is_foreign(status, device);
+    const bool excluded = !named && (filter_.excludes_file(status) || (foreign && !S_ISDIR(status.st_mode)));
     Node node = node_from_stat(name, status, names_, options_.with_atime);
     if (excluded || node.type == NodeType::kSocket || node.type == NodeType::kIrregular) {
       complete(worker, entry.directory, entry.slot, {});
     } else if (node.type == NodeType::kDirectory) {
-      add_directory(entry, std::move(node), target, foreign, status.st_dev, fd);
+      add_directory(entry, std::move(node), target, foreign, device, fd);
     } else if (node.type == NodeType::kFile) {
       save_file(worker, entry, std::move(node));
     } else {
@@ -355,7 +357,7 @@ class TreeSaver::Impl {
     child->item = entry.item;
     child->targets = whole ? nullptr : target;
     child->foreign = foreign;
-    child->device = target != nullptr ? device : entry.directory->device;
+    child->device = device;
     if (target == nullptr) child->container = fd;
     if (entry.directory->previous_tree) child->previous = entry.directory->previous_tree->find(node.name);
     child->node = std::move(node);
