@@ -78,7 +78,6 @@ class Planner {
         observer_(observer) {}
 
   PrunePlan run() {
-    repository_.mutable_index().settle();
     const UsedBlobs used = find_used();
     packs_.resize(index_.packs().size());
     plan_.keep = {std::vector<bool>(index_.entries(BlobType::kData).size()),
@@ -97,6 +96,8 @@ class Planner {
     std::vector<BlobId> roots;
     for (const Snapshot& snapshot : repository_.list_snapshots(nullptr, cancel_))
       roots.push_back(snapshot.tree);
+    // Anew, also when it is loaded: apply must know which files name which packs, those of this process too.
+    repository_.load_index(cancel_);
     WalkObserver walk;
     walk.on_progress = [&](std::uint64_t trees) {
       if (observer_) observer_({"reading trees", trees, 0});
