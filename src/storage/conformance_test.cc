@@ -34,8 +34,8 @@ class ObjectStoreConformance : public ::testing::TestWithParam<const char*> {
       absent_ = make_file_object_store(directory_.path() / "absent");
     } else {
       std::string why_not;
-      const testing::S3Service* service =
-          kind == "moto" ? testing::moto_service(why_not) : &testing::ceph_service();
+      const test_services::S3Service* service =
+          kind == "moto" ? test_services::moto_service(why_not) : &test_services::ceph_service();
       if (service == nullptr) GTEST_SKIP() << why_not;
       const StoreEnvironment environment{kClock, std::make_shared<base::SystemRandom>()};
       store_ = open_s3(*service, service->new_bucket(environment).bucket);
@@ -44,7 +44,8 @@ class ObjectStoreConformance : public ::testing::TestWithParam<const char*> {
   }
 
   // The bare store, so that nothing repeats what it does.
-  static std::unique_ptr<ObjectStore> open_s3(const testing::S3Service& service, const std::string& bucket) {
+  static std::unique_ptr<ObjectStore> open_s3(const test_services::S3Service& service,
+                                              const std::string& bucket) {
     s3::S3Options options;
     options.endpoint = service.endpoint;
     options.region = "us-east-1";

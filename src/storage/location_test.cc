@@ -162,7 +162,7 @@ TEST(RepositoryUrl, OtherFormsAreRefused) {
 }
 
 TEST(BucketLocationOnCeph, WorksInPathAndVirtualHostStyle) {
-  const testing::S3Service& service = testing::ceph_service();
+  const test_services::S3Service& service = test_services::ceph_service();
   BucketLocation location = service.new_bucket(test_environment());
   open_bucket(location, test_environment())->put("a/b", "data");
   // The gateway's DNS name is localhost, below which every name is this machine.
@@ -178,7 +178,7 @@ TEST(BucketLocationOnCeph, WorksInPathAndVirtualHostStyle) {
 }
 
 TEST(BucketLocationOnCeph, WrongKeysAreUnauthenticated) {
-  const testing::S3Service& service = testing::ceph_service();
+  const test_services::S3Service& service = test_services::ceph_service();
   BucketLocation location = service.new_bucket(test_environment());
   location.credentials_ini = "[default]\naws_access_key_id=NOBODY\naws_secret_access_key=x\n";
   EXPECT_EQ(error_of([&] { open_bucket(location, test_environment())->list_page({}); }).code(),

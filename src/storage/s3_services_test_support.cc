@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "net/http_client.h"
 
-namespace salvor::storage::testing {
+namespace salvor::storage::test_services {
 
 namespace {
 
@@ -134,4 +134,4 @@ const S3Service& ceph_service() {
   return running->service;
 }
 
-}  // namespace salvor::storage::testing
+}  // namespace salvor::storage::test_services

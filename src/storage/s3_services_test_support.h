@@ -6,7 +6,7 @@
 
 #include "storage/location.h"
 
-namespace salvor::storage::testing {
+namespace salvor::storage::test_services {
 
 struct S3Service {
   std::string endpoint;  // "http://127.0.0.1:PORT"
@@ -24,4 +24,4 @@ const S3Service* moto_service(std::string& why_not);
 // requirement of the tests.
 const S3Service& ceph_service();
 
-}  // namespace salvor::storage::testing
+}  // namespace salvor::storage::test_services
