@@ -125,6 +125,9 @@ class Planner {
       stored_size_[found->second] = file.size;
     }
     plan_.total_packs = packs_.size();
+    size_t named = 0;
+    for (const IndexFile& file : index_.files()) named += file.packs.size();
+    plan_.redundant_index = named > packs_.size();
   }
 
   template <typename Visit>  // visit(type, first, last, needed) for the copies of each blob

@@ -36,6 +36,7 @@ struct PrunePlan {
   Totals used, duplicate, unused, repacked, repack_removed, removed, kept_unused;
   std::uint64_t total_packs = 0, kept_packs = 0;
   std::uint64_t unreferenced_bytes = 0;
+  bool redundant_index = false;  // packs are in several index files, which a prune that died leaves
 
   bool nothing_to_do() const {
     return unreferenced.empty() && remove.empty() && repack.empty() && missing.empty();

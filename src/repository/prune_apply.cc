@@ -30,7 +30,7 @@ class Applier {
   void run() {
     // Unreferenced packs are nobody's; deleting them first makes room for the new ones.
     delete_packs(plan_.unreferenced);
-    if (gone_.empty()) return;
+    if (gone_.empty() && !plan_.redundant_index) return;
     const std::vector<IndexFile> obsolete = obsolete_files();
     {
       const BlobIndex::Hold hold(repository_.mutable_index());
@@ -55,12 +55,18 @@ class Applier {
     if (observer_) observer_({std::string(phase), done, total});
   }
 
-  // Index files that name a pack that goes, and those that are so small that merging them is a gain.
+  // Index files that name a pack that goes or that another file names too, and those that are so small that
+  // merging them is a gain.
   std::vector<IndexFile> obsolete_files() const {
+    std::vector<std::uint8_t> named(packs_.size());
+    for (const IndexFile& file : index_.files()) {
+      for (const std::uint32_t pack : file.packs) named[pack] = named[pack] == 0 ? 1 : 2;
+    }
     std::vector<IndexFile> files;
     for (const IndexFile& file : index_.files()) {
-      const bool touched = std::any_of(file.packs.begin(), file.packs.end(),
-                                       [&](std::uint32_t pack) { return gone_.contains(packs_[pack]); });
+      const bool touched = std::any_of(file.packs.begin(), file.packs.end(), [&](std::uint32_t pack) {
+        return named[pack] > 1 || gone_.contains(packs_[pack]);
+      });
       if (touched || file.blobs < kFullIndexBlobs) files.push_back(file);
     }
     return files;
