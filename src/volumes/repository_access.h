@@ -1,0 +1,94 @@
+// The restic repositories of volumes' files: one per source namespace and BackupStorageLocation (velero.md
+// section 5, "File-system repos"). Opened, and for backups made, on demand.
+//
+// Who writes into one repository takes turns with the others of this process, so that it is made once, and
+// opened and filled by one pipeline at a time (which alone keeps all cores busy); readers do not wait. Every
+// lease holds a shared restic lock, so that no other program prunes meanwhile. Thread-safe.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "base/cancel.h"
+#include "repository/lock.h"
+#include "repository/repository.h"
+#include "storage/location.h"
+#include "velero/location_types.h"
+
+namespace salvor::volumes {
+
+// The Secret with the password of all repositories, in the server's namespace, and the password that Velero
+// gives to the Secret when it makes it.
+inline constexpr char kRepositorySecret[] = "velero-repo-credentials";
+inline constexpr char kRepositorySecretKey[] = "repository-password";
+inline constexpr char kDefaultRepositoryPassword[] = "static-passw0rd";
+
+// restic's URL of the repository of a namespace's volumes: "s3:http://host/bucket/prefix/restic/ns",
+// "/root/bucket/prefix/restic/ns"; config resticRepoPrefix replaces everything before "/ns".
+// kInvalidArgument for an unknown provider.
+std::string repository_url(const velero::BackupStorageLocation& location, const std::string& name_space);
+
+struct RepositoryTarget {
+  storage::BucketLocation bucket;  // of the location, with credentials and certificates
+  std::string prefix;              // spec.objectStorage.prefix of the location
+  std::string name_space;          // of the volumes
+  std::string password;
+  bool read_only = false;  // the location is: no lock can be written
+
+  std::string url() const;
+};
+
+class RepositoryAccess {
+ public:
+  // retry_lock: for how long to wait while someone prunes.
+  RepositoryAccess(storage::StoreEnvironment storage, repository::Environment repository,
+                   base::Duration retry_lock = std::chrono::minutes(10));
+
+  class Lease {
+   public:
+    ~Lease();
+    Lease(Lease&&) noexcept;
+    repository::Repository& repository() const;
+    // Fires when the lock is lost, and when the token given to the opening fires: for the work to be done.
+    base::CancelToken token() const;
+
+   private:
+    friend class RepositoryAccess;
+    struct Impl;
+    explicit Lease(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+  };
+
+  // Makes the repository if there is none. Waits for its turn.
+  Lease open_or_init(const RepositoryTarget& target, const base::CancelToken& cancel = {});
+  // kNotFound when there is none.
+  Lease open(const RepositoryTarget& target, const base::CancelToken& cancel = {});
+  // Only sees to it that the repository is there and that the password opens it.
+  void ensure(const RepositoryTarget& target, const base::CancelToken& cancel = {});
+  // Removes a snapshot, by its whole id; one that is not there, or a repository that is not there, is no
+  // error.
+  void forget(const RepositoryTarget& target, const std::string& snapshot_id,
+              const base::CancelToken& cancel = {});
+
+ private:
+  std::shared_ptr<storage::ObjectStore> open_store(const RepositoryTarget& target, bool create) const;
+  Lease open_in_turn(const RepositoryTarget& target, repository::LockMode mode, bool init, bool take_turn,
+                     const base::CancelToken& cancel);
+
+  const storage::StoreEnvironment storage_;
+  const repository::Environment repository_;
+  const base::Duration retry_lock_;
+
+  struct Turns {
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    std::set<std::string> taken;  // URLs; guarded by mutex
+  };
+  const std::shared_ptr<Turns> turns_;  // shared with the leases, which give their turn back
+};
+
+}  // namespace salvor::volumes
