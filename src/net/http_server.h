@@ -1,6 +1,7 @@
-// An HTTP/1.1 server on Boost.Beast: the embedded control plane, metrics, health. Loopback by default. A few I/O
-// threads, and one thread per request that is being handled (watches and execs are long), bounded by max_requests.
-// The handler may run on any thread; what it throws becomes a 500 unless it has begun to answer.
+// An HTTP/1.1 server on Boost.Beast: the embedded control plane, metrics, health. Loopback by default. A few
+// I/O threads, and one thread per request that is being handled (watches and execs are long), bounded by
+// max_requests. The handler may run on any thread; what it throws becomes a 500 unless it has begun to
+// answer.
 #pragma once
 
 #include <chrono>
@@ -25,7 +26,7 @@ struct ServerRequest {
   std::string path;    // percent-decoded
   std::string query;   // raw
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;    // whole; larger than max_body is answered 413 before the handler is called
+  std::string body;  // whole; larger than max_body is answered 413 before the handler is called
   std::string remote_address;
   base::CancelToken cancel;  // fires when the client goes away or the server stops
 
@@ -37,14 +38,15 @@ struct ServerRequest {
 class ServerReply {
  public:
   virtual ~ServerReply() = default;
-  virtual void send(int status, std::vector<std::pair<std::string, std::string>> headers, std::string_view body) = 0;
+  virtual void send(int status, std::vector<std::pair<std::string, std::string>> headers,
+                    std::string_view body) = 0;
   // Chunked body: write chunks (each is sent at once) until the handler returns.
   virtual void start_stream(int status, std::vector<std::pair<std::string, std::string>> headers) = 0;
   virtual void write_chunk(std::string_view data) = 0;
   // Upgrades; picks the first of `protocols` (in our order) that the client offered, "" if it offered none.
   virtual std::unique_ptr<WebSocket> accept_websocket(const std::vector<std::string>& protocols) = 0;
-  // Answers with the given head and hands the raw connection to the caller: a blocking descriptor for upgraded
-  // protocols other than WebSocket (SPDY), with the bytes already read from it.
+  // Answers with the given head and hands the raw connection to the caller: a blocking descriptor for
+  // upgraded protocols other than WebSocket (SPDY), with the bytes already read from it.
   struct RawConnection {
     int fd = -1;  // owned by the caller
     std::string buffered;
