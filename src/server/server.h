@@ -21,6 +21,7 @@
 namespace salvor::server {
 
 struct ServerOptions {
+  std::string version = "v0.1.0";                   // what ServerStatusRequests are told
   std::string name_space = "velero";                // where the velero.io objects live
   std::string node_name;                            // this node: handles its PodVolumeBackups; empty: none
   std::string pod_volumes_root = "/host_pods";      // <root>/<pod uid>/volumes/<plugin>/<volume>
@@ -68,7 +69,8 @@ class Server {
   std::unique_ptr<Impl> impl_;
 };
 
-// Creates the velero.io CRDs, or replaces those whose spec differs, and waits until they are Established.
+// Creates the velero.io CRDs, replaces those that an older Salvor made, leaves those that Velero made, and
+// waits until all are Established.
 void ensure_crds(kube::Client& client, const base::CancelToken& cancel = {});
 
 }  // namespace salvor::server

@@ -1,0 +1,193 @@
+#include "server/backup_deletion.h"
+
+#include <set>
+
+namespace salvor::server {
+
+using velero::resources::kBackups;
+using velero::resources::kDeleteBackupRequests;
+using velero::resources::kRestores;
+namespace phase = velero::phase;
+
+namespace {
+
+constexpr auto kKeepProcessed = std::chrono::hours(24);
+constexpr auto kRestoreDeletionTimeout = std::chrono::minutes(1);
+constexpr auto kRestorePoll = std::chrono::milliseconds(200);
+
+bool is_running(const std::string& phase) {
+  return phase.empty() || phase == phase::kNew || phase == phase::kQueued || phase == phase::kReadyToStart ||
+         phase == phase::kInProgress || phase == phase::kFinalizing ||
+         phase == phase::kFinalizingPartiallyFailed || phase == phase::kWaitingForPluginOperations ||
+         phase == phase::kWaitingForPluginOperationsPartiallyFailed;
+}
+
+}  // namespace
+
+std::vector<Controller::Watched> BackupDeletion::watches() {
+  return {names_of(kDeleteBackupRequests)};
+}
+
+void BackupDeletion::finish(Request& request, std::vector<std::string> errors,
+                            const base::CancelToken& cancel) {
+  for (const auto& error : errors)
+    logger_.error("cannot delete backup \"{}\": {}", request.value.spec.backup_name, error);
+  request.value.status.phase = phase::kProcessed;
+  request.value.status.errors = std::move(errors);
+  save_surely(
+      context_, [&] { request.save(context_.client, kDeleteBackupRequests); }, cancel);
+}
+
+Controller::Requeue BackupDeletion::purge_when_old(const velero::DeleteBackupRequest& request,
+                                                   const base::CancelToken& cancel) {
+  const auto created = request.metadata.creation_time();
+  if (!created) return std::nullopt;
+  const auto left = *created + kKeepProcessed - now();
+  if (left > std::chrono::nanoseconds(0)) return left;
+  context_.client.remove(kDeleteBackupRequests, object(request.metadata.name()), "Background", "", cancel);
+  return std::nullopt;
+}
+
+void BackupDeletion::remove_older_requests(const Request& request, const base::CancelToken& cancel) {
+  for (const auto& other :
+       context_.client.list(kDeleteBackupRequests, context_.options.name_space, {}, cancel)) {
+    if (codec::get_string(other, {"spec", "backupName"}) != request.value.spec.backup_name) continue;
+    const auto name = kube::name_of(other);
+    const auto phase = codec::get_string(other, {"status", "phase"});
+    if (name != request.value.metadata.name() && phase == phase::kProcessed)
+      context_.client.remove(kDeleteBackupRequests, object(name), "Background", "", cancel);
+  }
+}
+
+Controller::Requeue BackupDeletion::reconcile(const std::string& name, const base::CancelToken& cancel) {
+  auto request =
+      load<velero::DeleteBackupRequest>(context_.client, kDeleteBackupRequests, object(name), cancel);
+  if (!request || request->value.metadata.being_deleted()) return std::nullopt;
+  auto& value = request->value;
+  if (value.status.phase == phase::kProcessed) return purge_when_old(value, cancel);
+  const auto& backup_name = value.spec.backup_name;
+  if (backup_name.empty()) {
+    finish(*request, {"spec.backupName is required"}, cancel);
+    return std::nullopt;
+  }
+  auto backup = load<velero::Backup>(context_.client, kBackups, object(backup_name), cancel);
+  if (!backup) {
+    finish(*request, {"backup not found"}, cancel);
+    return std::nullopt;
+  }
+  if (is_running(backup->value.status.phase)) {
+    finish(*request, {"backup is still in progress"}, cancel);
+    return std::nullopt;
+  }
+  std::optional<velero::BackupStorageLocation> location;
+  try {
+    location = context_.stores.location(backup->value.spec.storage_location, cancel);
+  } catch (const base::Error& error) {
+    if (error.code() != base::ErrorCode::kNotFound) throw;
+    finish(*request,
+           {fmt::format("backup storage location {} not found", backup->value.spec.storage_location)},
+           cancel);
+    return std::nullopt;
+  }
+  if (location->read_only()) {
+    finish(
+        *request,
+        {fmt::format("cannot delete backup because backup storage location {} is currently in read-only mode",
+                     location->metadata.name())},
+        cancel);
+    return std::nullopt;
+  }
+
+  value.metadata.set_label(velero::label::kBackupName, velero::label_value(backup_name));
+  const auto backup_uid = backup->value.metadata.uid();
+  value.metadata.set_label(velero::label::kBackupUid, backup_uid);
+  value.status.phase = phase::kInProgress;
+  request->save(context_.client, kDeleteBackupRequests, cancel);
+  remove_older_requests(*request, cancel);
+  const Metrics::Labels labels{{"schedule", backup->value.metadata.label(velero::label::kScheduleName)}};
+  context_.metrics.add("velero_backup_deletion_attempt_total", labels);
+  backup->value.status.phase = phase::kDeleting;
+  backup->save(context_.client, kBackups, cancel);
+
+  auto errors = remove_backup(backup->value, *location, cancel);
+  const bool succeeded = errors.empty();
+  if (succeeded) context_.client.remove(kBackups, object(backup_name), "Background", backup_uid, cancel);
+  context_.metrics.add(
+      succeeded ? "velero_backup_deletion_success_total" : "velero_backup_deletion_failure_total", labels);
+  finish(*request, std::move(errors), cancel);
+  if (!succeeded) return std::nullopt;
+  logger_.info("backup \"{}\" is deleted", backup_name);
+  kube::ListOptions same_backup;
+  same_backup.label_selector = std::string(velero::label::kBackupUid) + "=" + backup_uid;
+  for (const auto& other :
+       context_.client.list(kDeleteBackupRequests, context_.options.name_space, same_backup, cancel))
+    context_.client.remove(kDeleteBackupRequests, object(kube::name_of(other)), "Background", "", cancel);
+  return std::nullopt;
+}
+
+std::vector<std::string> BackupDeletion::remove_backup(const velero::Backup& backup,
+                                                       const velero::BackupStorageLocation& location,
+                                                       const base::CancelToken& cancel) {
+  std::vector<std::string> errors;
+  const auto name = backup.metadata.name();
+  try {
+    auto store = context_.stores.backup_store(location, cancel);
+    remove_volume_data(store, backup, errors, cancel);
+    // The store's list of snapshots is what a second attempt needs, so it stays as long as a snapshot may.
+    if (!errors.empty()) return errors;
+    store.delete_backup(name, cancel);
+  } catch (const base::Error& error) {
+    errors.push_back(fmt::format("error deleting backup from backup storage: {}", error.message()));
+    return errors;
+  }
+  remove_restores(name, errors, cancel);
+  return errors;
+}
+
+void BackupDeletion::remove_volume_data(velero::BackupStore& store, const velero::Backup& backup,
+                                        std::vector<std::string>& errors, const base::CancelToken& cancel) {
+  const auto name = backup.metadata.name();
+  for (const auto& snapshot : store.get_volume_snapshots(name, cancel)) {
+    if (snapshot.status.provider_snapshot_id.empty()) continue;
+    try {
+      if (!volumes_.delete_snapshot)
+        base::fail(base::ErrorCode::kUnsupported, "no provider of volume snapshots");
+      volumes_.delete_snapshot(snapshot, cancel);
+    } catch (const base::Error& error) {
+      errors.push_back(fmt::format("error deleting snapshot {}: {}", snapshot.status.provider_snapshot_id,
+                                   error.message()));
+    }
+  }
+  for (auto volume : store.get_pod_volume_backups(name, cancel)) {
+    if (volume.status.snapshot_id.empty()) continue;
+    volume.spec.backup_storage_location = backup.spec.storage_location;
+    try {
+      if (!volumes_.forget) base::fail(base::ErrorCode::kUnsupported, "no repository of file data");
+      volumes_.forget(volume, cancel);
+    } catch (const base::Error& error) {
+      errors.push_back(fmt::format("error deleting pod volume snapshot {}: {}", volume.status.snapshot_id,
+                                   error.message()));
+    }
+  }
+}
+
+void BackupDeletion::remove_restores(const std::string& backup, std::vector<std::string>& errors,
+                                     const base::CancelToken& cancel) {
+  std::vector<std::string> names;
+  for (const auto& restore : context_.client.list(kRestores, context_.options.name_space, {}, cancel))
+    if (codec::get_string(restore, {"spec", "backupName"}) == backup) names.push_back(kube::name_of(restore));
+  for (const auto& name : names) context_.client.remove(kRestores, object(name), "Background", "", cancel);
+  // Their finalizers need the Backup to find the store.
+  const auto deadline = std::chrono::steady_clock::now() + kRestoreDeletionTimeout;
+  for (const auto& name : names) {
+    while (context_.client.get(kRestores, object(name), cancel)) {
+      if (std::chrono::steady_clock::now() >= deadline) {
+        errors.push_back(fmt::format("restore {} was not deleted in time", name));
+        return;
+      }
+      if (!cancel.sleep(kRestorePoll)) cancel.check();
+    }
+  }
+}
+
+}  // namespace salvor::server

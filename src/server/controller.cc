@@ -1,0 +1,63 @@
+#include "server/controller.h"
+
+#include "base/retry.h"
+
+namespace salvor::server {
+
+Json merge_patch(const Json& from, const Json& to) {
+  Json patch = Json::object();
+  for (const auto& [key, value] : to.items()) {
+    const auto before = from.find(key);
+    if (before == from.end()) {
+      patch[key] = value;
+    } else if (*before != value) {
+      if (before->is_object() && value.is_object()) {
+        if (auto inner = merge_patch(*before, value); !inner.empty()) patch[key] = std::move(inner);
+      } else {
+        patch[key] = value;
+      }
+    }
+  }
+  for (const auto& [key, value] : from.items())
+    if (!to.contains(key)) patch[key] = nullptr;
+  return patch;
+}
+
+void apply_merge_patch(Json& target, const Json& patch) {
+  if (!patch.is_object()) {
+    target = patch;
+    return;
+  }
+  if (!target.is_object()) target = Json::object();
+  for (const auto& [key, value] : patch.items()) {
+    if (value.is_null())
+      target.erase(key);
+    else
+      apply_merge_patch(target[key], value);
+  }
+}
+
+Controller::Watched Controller::names_of(const kube::GroupVersionResource& gvr) {
+  return names_of(gvr, [](const Json&) { return true; });
+}
+
+Controller::Watched Controller::names_of(const kube::GroupVersionResource& gvr,
+                                         std::function<bool(const Json&)> wanted) {
+  return {gvr, "", [this, wanted = std::move(wanted)](const kube::WatchEvent& event) {
+            using Type = kube::WatchEvent::Type;
+            if (event.type == Type::kDeleted || event.type == Type::kBookmark || !wanted(event.object))
+              return;
+            queue_.add(kube::name_of(event.object),
+                       codec::get_string(event.object, {"metadata", "creationTimestamp"}));
+          }};
+}
+
+void save_surely(const Context& context, const std::function<void()>& save, const base::CancelToken& cancel) {
+  base::RetryPolicy policy{.attempts = 30,
+                           .first_delay = std::chrono::milliseconds(250),
+                           .longest_delay = std::chrono::seconds(30)};
+  if (cancel.cancelled()) policy.attempts = 5;
+  base::retry(policy, context.random, {}, save);
+}
+
+}  // namespace salvor::server

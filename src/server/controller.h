@@ -1,0 +1,123 @@
+// What all reconcilers share: the surroundings they are given, a queue of names, and stored objects whose
+// changes are written as merge patches. A Controller is owned by the Server, which feeds its queue from
+// watches and calls reconcile on its worker threads.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "kube/client.h"
+#include "server/location_stores.h"
+#include "server/metrics.h"
+#include "server/server.h"
+#include "server/work_queue.h"
+#include "velero/constants.h"
+#include "velero/types.h"
+
+namespace salvor::server {
+
+using codec::Json;
+
+// References to what the Server owns; outlives all controllers.
+struct Context {
+  kube::Client& client;
+  const ServerOptions& options;
+  const base::Clock& clock;
+  base::Random& random;
+  base::Logger logger;
+  Metrics& metrics;
+  LocationStores& stores;
+};
+
+class Controller {
+ public:
+  using Requeue = std::optional<std::chrono::nanoseconds>;
+  struct Watched {
+    kube::GroupVersionResource gvr;
+    std::string label_selector;
+    std::function<void(const kube::WatchEvent&)> handle;  // must be quick; called on the watch's thread
+  };
+
+  Controller(std::string name, const Context& context)
+      : name_(std::move(name)),
+        context_(context),
+        logger_(context.logger.with("controller", name_)),
+        queue_(context.random) {}
+  virtual ~Controller() = default;
+  Controller(const Controller&) = delete;
+  Controller& operator=(const Controller&) = delete;
+
+  // Velero's name of it: "backup-sync".
+  const std::string& name() const { return name_; }
+  virtual int workers() const { return 1; }
+  virtual std::vector<Watched> watches() = 0;
+  // Before any watch or worker starts: tidies up what an earlier server left.
+  virtual void recover(const base::CancelToken&) {}
+  // Brings one object, named as it was added to the queue, to where it should be. The result: when to come
+  // again without an event. What it throws is logged, and the name comes again with growing delays.
+  virtual Requeue reconcile(const std::string& name, const base::CancelToken& cancel) = 0;
+
+  WorkQueue& queue() { return queue_; }
+  const base::Logger& logger() const { return logger_; }
+
+ protected:
+  // A watch that adds the name of each object that appears or changes, but not of deleted ones.
+  Watched names_of(const kube::GroupVersionResource& gvr);
+  // The same, for those that `wanted` picks, ranked by creation time: first come, first served.
+  Watched names_of(const kube::GroupVersionResource& gvr, std::function<bool(const Json&)> wanted);
+  kube::ObjectName object(const std::string& name) const { return {context_.options.name_space, name}; }
+  base::Time now() const { return context_.clock.now(); }
+
+  const std::string name_;
+  const Context& context_;
+  const base::Logger logger_;
+
+ private:
+  WorkQueue queue_;
+};
+
+// The merge patch (RFC 7386) that turns `from` into `to`; {} when they are equal.
+Json merge_patch(const Json& from, const Json& to);
+// Applies a merge patch.
+void apply_merge_patch(Json& target, const Json& patch);
+
+// An object as it was read, and as it shall become.
+template <typename T>
+struct Stored {
+  T value;
+  Json original;  // as value.to_json() wrote it when it was read or saved
+
+  explicit Stored(const Json& object) : value(T::from_json(object)), original(value.to_json()) {}
+
+  // Writes what changed; nothing if nothing did. kNotFound when the object is gone.
+  void save(kube::Client& client, const kube::GroupVersionResource& gvr,
+            const base::CancelToken& cancel = {}) {
+    auto now = value.to_json();
+    const auto patch = merge_patch(original, now);
+    if (patch.empty()) return;
+    client.patch(gvr, {value.metadata.name_space(), value.metadata.name()}, kube::PatchType::kMerge, patch,
+                 "", cancel);
+    original = std::move(now);
+  }
+};
+
+template <typename T>
+std::optional<Stored<T>> load(kube::Client& client, const kube::GroupVersionResource& gvr,
+                              const kube::ObjectName& name, const base::CancelToken& cancel = {}) {
+  const auto object = client.get(gvr, name, cancel);
+  if (!object) return std::nullopt;
+  return Stored<T>(*object);
+}
+
+// save, repeated for up to about ten minutes: for a phase that must not be lost because the API server is
+// away. Goes on when `cancel` has fired already, with a few attempts only.
+void save_surely(const Context& context, const std::function<void()>& save, const base::CancelToken& cancel);
+
+}  // namespace salvor::server

@@ -1,0 +1,127 @@
+#include "server/server.h"
+
+#include <atomic>
+
+#include "server/backup_controller.h"
+#include "server/backup_deletion.h"
+#include "server/backup_sync.h"
+#include "server/controller_threads.h"
+#include "server/download_controller.h"
+#include "server/garbage_collector.h"
+#include "server/location_controller.h"
+#include "server/metrics_server.h"
+#include "server/pod_volume_controller.h"
+#include "server/restore_controller.h"
+#include "server/schedule_controller.h"
+
+namespace salvor::server {
+
+namespace {
+
+// Whether a start-up step that failed may succeed a little later.
+constexpr base::RetryPolicy kStart{
+    .attempts = 20, .first_delay = std::chrono::milliseconds(250), .longest_delay = std::chrono::seconds(10)};
+
+}  // namespace
+
+struct Server::Impl {
+  kube::Client& client;
+  const ServerOptions options;
+  const base::Clock& clock;
+  base::Random& random;
+  const base::Logger logger;
+  Metrics metrics;
+  LocationStores stores;
+  VolumeServices volumes;
+  const Context context;
+  std::vector<std::unique_ptr<Controller>> controllers;
+  std::atomic<std::uint16_t> metrics_port = 0;
+
+  Impl(kube::Client& api, ServerOptions given, const base::Clock& time, base::Random& entropy,
+       base::Logger log)
+      : client(api),
+        options(std::move(given)),
+        clock(time),
+        random(entropy),
+        logger(std::move(log)),
+        stores(client, options.name_space, clock, random, logger),
+        context{client, options, clock, random, logger, metrics, stores} {
+    declare_velero_metrics(metrics);
+    add<LocationController>();
+    add<ScheduleController>();
+    add<BackupController>(volumes);
+    add<RestoreController>(volumes);
+    add<BackupSync>();
+    add<BackupDeletion>(volumes);
+    add<DownloadController>();
+    add<StatusRequestController>();
+    add<GarbageCollector>();
+    add<ObjectCounts>();
+    if (!options.node_name.empty()) {
+      add<PodVolumeBackupController>(volumes);
+      add<PodVolumeRestoreController>(volumes);
+    }
+  }
+
+  template <typename T, typename... Args>
+  void add(Args&... args) {
+    auto controller = std::make_unique<T>(context, args...);
+    if (!options.disabled_controllers.contains(controller->name()))
+      controllers.push_back(std::move(controller));
+  }
+
+  void ensure_namespace(const base::CancelToken& cancel) {
+    if (client.get(kube::resources::kNamespaces, {"", options.name_space}, cancel)) return;
+    try {
+      client.create(
+          kube::resources::kNamespaces,
+          {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", options.name_space}}}},
+          cancel);
+    } catch (const base::Error& error) {
+      if (error.code() != base::ErrorCode::kAlreadyExists) throw;
+    }
+  }
+
+  template <typename Step>
+  void start_step(const char* doing, const base::CancelToken& cancel, const Step& step) {
+    base::retry(kStart, random, cancel, step, [&](const base::Error& error, std::chrono::milliseconds) {
+      logger.warning("cannot {} yet: {}", doing, error.message());
+    });
+  }
+};
+
+Server::Server(kube::Client& client, ServerOptions options, const base::Clock& clock, base::Random& random,
+               base::Logger logger)
+    : impl_(std::make_unique<Impl>(client, std::move(options), clock, random, std::move(logger))) {}
+Server::~Server() = default;
+
+std::uint16_t Server::metrics_port() const {
+  return impl_->metrics_port;
+}
+
+void Server::run(const base::CancelToken& cancel) {
+  auto& server = *impl_;
+  std::optional<MetricsServer> metrics;
+  try {
+    server.start_step("create the namespace", cancel, [&] { server.ensure_namespace(cancel); });
+    if (server.options.install_crds)
+      server.start_step("install the custom resource definitions", cancel,
+                        [&] { ensure_crds(server.client, cancel); });
+    if (!server.options.metrics_address.empty()) {
+      metrics.emplace(server.options.metrics_address, server.metrics, server.logger);
+      server.metrics_port = metrics->port();
+    }
+    for (auto& controller : server.controllers)
+      server.start_step("recover", cancel, [&] { controller->recover(cancel); });
+  } catch (const base::Error& error) {
+    server.metrics_port = 0;
+    if (error.code() == base::ErrorCode::kCancelled) return;
+    throw;
+  }
+  server.logger.info("server started in namespace \"{}\"", server.options.name_space);
+  { const ControllerThreads threads(server.context, server.controllers, cancel); }
+  server.metrics_port = 0;
+  server.logger.info("server stopped");
+}
+
+}  // namespace salvor::server
