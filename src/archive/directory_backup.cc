@@ -132,6 +132,7 @@ BackupReport backup_directories(Repository& repository, const BackupRequest& req
 
   BackupReport report;
   report.parent = find_parent(repository, request, snapshot, logger, cancel);
+  if (request.on_parent) request.on_parent(report.parent ? &*report.parent : nullptr);
   repository.load_index(cancel);
   const auto tree = build_target_tree(targets, request.relative_root);
 

@@ -63,8 +63,10 @@ struct BackupRequest {
   unsigned read_concurrency = 2;
   std::string program_version = "salvor";
   // Called from one thread at a time. `path` may be empty.
-  std::function<void(const std::string& path, const std::string& message)> on_error;
-  std::function<void(const BackedUpItem&)> on_item;
+  std::function<void(const std::string& path, const std::string& message)> on_error = nullptr;
+  std::function<void(const BackedUpItem&)> on_item = nullptr;
+  // Before files are read: what they are compared with, nullptr: nothing.
+  std::function<void(const repository::Snapshot* parent)> on_parent = nullptr;
 };
 
 struct BackupReport {

@@ -1,9 +1,10 @@
 // `salvor repo ...`: restic's commands, flags, environment, output and exit codes on restic repositories.
 //
-// register_repo_commands adds the subcommands to `repo`; CLI11 calls them back while it parses. A command prints what
-// failed itself, never throws anything but CLI::Error, and leaves its exit code in RepoContext::exit_code, which the
-// caller returns: 0 ok, 1 failed, 3 some source files could not be read, 10 no repository, 11 locked, 12 wrong
-// password, 130 interrupted. One thread; `context` must live until the parse has returned.
+// register_repo_commands adds the subcommands to `repo`; CLI11 calls them back while it parses. A command
+// prints what failed itself, never throws anything but CLI::Error, and leaves its exit code in
+// RepoContext::exit_code, which the caller returns: 0 ok, 1 failed, 3 some source files could not be read, 10
+// no repository, 11 locked, 12 wrong password, 130 interrupted. One thread; `context` must live until the
+// parse has returned.
 #pragma once
 
 #include <cstdio>

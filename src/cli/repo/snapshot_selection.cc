@@ -1,0 +1,140 @@
+#include "cli/repo/snapshot_selection.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <ctime>
+#include <set>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace salvor::cli {
+namespace {
+
+using repository::Snapshot;
+
+bool contains(const std::vector<std::string>& all, const std::string& item) {
+  return std::find(all.begin(), all.end(), item) != all.end();
+}
+
+bool contains_all(const std::vector<std::string>& all, const std::vector<std::string>& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(),
+                     [&](const std::string& item) { return contains(all, item); });
+}
+
+// The one whose id begins with `prefix`.
+const Snapshot& find_by_prefix(const std::vector<Snapshot>& snapshots, const std::string& prefix) {
+  const Snapshot* found = nullptr;
+  for (const Snapshot& snapshot : snapshots) {
+    if (!snapshot.id.hex().starts_with(prefix)) continue;
+    if (found != nullptr) {
+      base::fail(base::ErrorCode::kInvalidArgument, "multiple IDs with prefix \"{}\" found", prefix);
+    }
+    found = &snapshot;
+  }
+  if (found == nullptr || prefix.empty()) {
+    base::fail(base::ErrorCode::kNotFound, "no matching ID found for prefix \"{}\"", prefix);
+  }
+  return *found;
+}
+
+const Snapshot& find_one(const std::vector<Snapshot>& snapshots, const std::string& name,
+                         const SnapshotFilter& filter) {
+  if (name != "latest") return find_by_prefix(snapshots, name);
+  const auto newest = std::find_if(snapshots.rbegin(), snapshots.rend(),
+                                   [&](const Snapshot& snapshot) { return filter.matches(snapshot); });
+  if (newest == snapshots.rend()) throw base::Error(base::ErrorCode::kNotFound, "no snapshot found");
+  return *newest;
+}
+
+}  // namespace
+
+void SnapshotFilter::add_to(CLI::App* command) {
+  add_list_option(command, "--host", hosts,
+                  "only consider snapshots for this host (can be specified multiple times)");
+  add_list_option(command, "--tag", tags,
+                  "only consider snapshots including tag[,tag,...] (can be specified multiple times)");
+  add_list_option(command, "--path", paths,
+                  "only consider snapshots including this (absolute) path (can be specified multiple times)");
+}
+
+bool SnapshotFilter::matches(const Snapshot& snapshot) const {
+  if (!hosts.empty() && !contains(hosts, snapshot.hostname)) return false;
+  if (!contains_all(snapshot.paths, paths)) return false;
+  return tags.empty() || std::any_of(tags.begin(), tags.end(), [&](const std::string& list) {
+           return list.empty() ? snapshot.tags.empty() : contains_all(snapshot.tags, split_tags(list));
+         });
+}
+
+std::vector<std::string> split_tags(const std::string& list) {
+  std::vector<std::string> tags;
+  for (const std::string& tag : base::split(list, ',')) {
+    if (const auto trimmed = base::trim(tag); !trimmed.empty()) tags.emplace_back(trimmed);
+  }
+  return tags;
+}
+
+std::vector<std::vector<std::string>> split_tag_lists(const std::vector<std::string>& lists) {
+  std::vector<std::vector<std::string>> all;
+  for (const std::string& list : lists) all.push_back(split_tags(list));
+  return all;
+}
+
+std::vector<Snapshot> load_snapshots(RepoSession& session) {
+  return session.repository().list_snapshots(
+      [&session](const std::string& file, const base::Error& error) {
+        session.print_error("Ignoring {}: {}\n", file, error.message());
+      },
+      session.cancel());
+}
+
+std::vector<Snapshot> select_snapshots(RepoSession& session, const std::vector<std::string>& arguments,
+                                       const SnapshotFilter& filter) {
+  std::vector<Snapshot> all = load_snapshots(session);
+  if (arguments.empty()) {
+    std::erase_if(all, [&](const Snapshot& snapshot) { return !filter.matches(snapshot); });
+    return all;
+  }
+  std::vector<Snapshot> selected;
+  std::set<repository::SnapshotId> seen;
+  for (const std::string& argument : arguments) {
+    try {
+      const Snapshot& snapshot = find_one(all, argument, filter);
+      if (seen.insert(snapshot.id).second) selected.push_back(snapshot);
+    } catch (const base::Error& error) {
+      session.print_error("Ignoring \"{}\": {}\n", argument, error.message());
+    }
+  }
+  return selected;
+}
+
+SelectedFolder select_snapshot(RepoSession& session, const std::string& argument,
+                               const SnapshotFilter& filter) {
+  const std::size_t colon = argument.find(':');
+  const std::vector<Snapshot> all = load_snapshots(session);
+  try {
+    return {find_one(all, argument.substr(0, colon), filter),
+            colon == std::string::npos ? "" : argument.substr(colon + 1)};
+  } catch (base::Error& error) {
+    error.add_context("failed to find snapshot");
+    throw;
+  }
+}
+
+std::string local_time_text(const Snapshot& snapshot) {
+  const std::time_t seconds =
+      std::chrono::floor<std::chrono::seconds>(snapshot.instant()).time_since_epoch().count();
+  std::tm parts{};
+  localtime_r(&seconds, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts)};
+}
+
+codec::Json snapshot_json(const Snapshot& snapshot) {
+  codec::Json json = codec::parse_json(repository::encode_snapshot(snapshot), "snapshot");
+  json["id"] = snapshot.id.hex();
+  json["short_id"] = snapshot.id.short_hex();
+  return json;
+}
+
+}  // namespace salvor::cli

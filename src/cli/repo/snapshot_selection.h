@@ -1,0 +1,45 @@
+// Which snapshots a command works on: ids, prefixes, "latest" and "ID:FOLDER" arguments, and the filters
+// --host, --tag and --path.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/repo/repo_session.h"
+#include "repository/snapshot.h"
+
+namespace salvor::cli {
+
+struct SnapshotFilter {
+  std::vector<std::string> hosts, tags, paths;  // each of tags is a comma list that must match as a whole
+
+  void add_to(CLI::App* command);
+  bool empty() const { return hosts.empty() && tags.empty() && paths.empty(); }
+  bool matches(const repository::Snapshot& snapshot) const;
+};
+
+// "a,b" -> {"a", "b"}; "" -> {}.
+std::vector<std::string> split_tags(const std::string& list);
+std::vector<std::vector<std::string>> split_tag_lists(const std::vector<std::string>& lists);
+
+// All readable snapshots, ascending by time; others are warned of.
+std::vector<repository::Snapshot> load_snapshots(RepoSession& session);
+// Those named (each once, "latest" among those that match), or all that match the filter. An argument that
+// names none is warned of.
+std::vector<repository::Snapshot> select_snapshots(RepoSession& session,
+                                                   const std::vector<std::string>& arguments,
+                                                   const SnapshotFilter& filter);
+struct SelectedFolder {
+  repository::Snapshot snapshot;
+  std::string folder;  // behind the colon; may be empty
+};
+// One "ID[:FOLDER]" or "latest[:FOLDER]". Throws kNotFound.
+SelectedFolder select_snapshot(RepoSession& session, const std::string& argument,
+                               const SnapshotFilter& filter);
+
+// "2026-11-22 23:10:58" of a snapshot in this machine's zone.
+std::string local_time_text(const repository::Snapshot& snapshot);
+// As a command's --json shows it: the stored document with "id" and "short_id".
+codec::Json snapshot_json(const repository::Snapshot& snapshot);
+
+}  // namespace salvor::cli

@@ -1,0 +1,167 @@
+#include <CLI/CLI.hpp>
+
+#include "base/error.h"
+#include "cli/repo/commands.h"
+#include "cli/repo/repo_table.h"
+#include "cli/repo/snapshot_selection.h"
+
+namespace salvor::cli {
+namespace {
+
+using repository::Snapshot;
+
+struct SnapshotsFlags {
+  SnapshotFilter filter;
+  std::vector<std::string> ids;
+  std::string group_by;
+  int latest = 0;
+  bool compact = false;
+};
+
+// The newest `count` of each host and path set.
+std::vector<Snapshot> newest_of_each(const std::vector<Snapshot>& snapshots, int count) {
+  std::map<std::pair<std::string, std::vector<std::string>>, int> seen;
+  std::vector<Snapshot> kept;
+  for (auto snapshot = snapshots.rbegin(); snapshot != snapshots.rend(); ++snapshot) {
+    if (seen[{snapshot->hostname, snapshot->paths}]++ < count) kept.push_back(*snapshot);
+  }
+  std::reverse(kept.begin(), kept.end());
+  return kept;
+}
+
+std::string group_title(const repository::SnapshotGroup& group, const repository::GroupBy& by) {
+  std::vector<std::string> parts;
+  if (by.host) parts.push_back(fmt::format("host [{}]", group.hostname));
+  if (by.tags) parts.push_back(fmt::format("tags [{}]", fmt::join(group.tags, ", ")));
+  if (by.paths) parts.push_back(fmt::format("paths [{}]", fmt::join(group.paths, ", ")));
+  return fmt::format("snapshots for ({}):\n", fmt::join(parts, ", "));
+}
+
+codec::Json list_json(const std::vector<Snapshot>& snapshots) {
+  codec::Json list = codec::Json::array();
+  for (const Snapshot& snapshot : snapshots) list.push_back(snapshot_json(snapshot));
+  return list;
+}
+
+void print_grouped(RepoSession& session, std::vector<Snapshot> snapshots, const SnapshotsFlags& flags) {
+  const auto by = repository::GroupBy::parse(flags.group_by);
+  codec::Json groups = codec::Json::array();
+  for (const auto& group : repository::group_snapshots(std::move(snapshots), by)) {
+    if (!session.flags().json) {
+      session.print("{}{}", group_title(group, by), snapshot_table(group.snapshots, {}, flags.compact));
+      continue;
+    }
+    codec::Json json;
+    json["group_key"]["hostname"] = by.host ? group.hostname : "";
+    json["group_key"]["paths"] = by.paths ? codec::Json(group.paths) : codec::Json(nullptr);
+    json["group_key"]["tags"] = by.tags ? codec::Json(group.tags) : codec::Json(nullptr);
+    json["snapshots"] = list_json(group.snapshots);
+    groups.push_back(std::move(json));
+  }
+  if (session.flags().json) session.print_json(groups);
+}
+
+int run_snapshots(RepoSession& session, const SnapshotsFlags& flags) {
+  session.lock(repository::LockMode::kShared, true);
+  std::vector<Snapshot> snapshots = select_snapshots(session, flags.ids, flags.filter);
+  std::sort(snapshots.begin(), snapshots.end(),
+            [](const auto& a, const auto& b) { return a.instant() < b.instant(); });
+  if (flags.latest > 0) snapshots = newest_of_each(snapshots, flags.latest);
+  if (!flags.group_by.empty()) {
+    print_grouped(session, std::move(snapshots), flags);
+  } else if (session.flags().json) {
+    session.print_json(list_json(snapshots));
+  } else {
+    session.print("{}", snapshot_table(snapshots, {}, flags.compact));
+  }
+  return 0;
+}
+
+struct TagFlags {
+  SnapshotFilter filter;
+  std::vector<std::string> ids, set, add, remove;
+};
+
+bool change_tags(Snapshot& snapshot, const TagFlags& flags) {
+  std::vector<std::string> tags = snapshot.tags;
+  const auto flat = [](const std::vector<std::string>& lists) {
+    std::vector<std::string> all;
+    for (const std::string& list : lists) {
+      for (std::string& tag : split_tags(list)) all.push_back(std::move(tag));
+    }
+    return all;
+  };
+  if (!flags.set.empty()) tags = flat(flags.set);
+  for (const std::string& tag : flat(flags.add)) {
+    if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
+  }
+  for (const std::string& tag : flat(flags.remove)) std::erase(tags, tag);
+  if (tags == snapshot.tags) return false;
+  snapshot.tags = std::move(tags);
+  return true;
+}
+
+int run_tag(RepoSession& session, const TagFlags& flags) {
+  if (flags.set.empty() && flags.add.empty() && flags.remove.empty()) {
+    throw base::Error(base::ErrorCode::kInvalidArgument, "nothing to do!");
+  }
+  if (!flags.set.empty() && (!flags.add.empty() || !flags.remove.empty())) {
+    throw base::Error(base::ErrorCode::kInvalidArgument,
+                      "--set and --add/--remove cannot be given at the same time");
+  }
+  session.lock(repository::LockMode::kExclusive);
+  std::uint64_t changed = 0;
+  for (Snapshot& snapshot : select_snapshots(session, flags.ids, flags.filter)) {
+    const repository::SnapshotId before = snapshot.id;
+    if (!change_tags(snapshot, flags)) continue;
+    if (!snapshot.original) snapshot.original = before;
+    const repository::SnapshotId after = session.repository().save_snapshot(snapshot, session.cancel());
+    session.repository().remove_snapshot(before, session.cancel());
+    ++changed;
+    if (!session.flags().json) continue;
+    codec::Json json;
+    json["message_type"] = "changed";
+    json["old_snapshot_id"] = before.hex();
+    json["new_snapshot_id"] = after.hex();
+    session.print_json(json);
+  }
+  if (session.flags().json) {
+    codec::Json json;
+    json["message_type"] = "summary";
+    json["changed_snapshots"] = changed;
+    session.print_json(json);
+  } else if (session.text()) {
+    if (changed == 0) session.print("no snapshots were modified\n");
+    if (changed != 0) session.print("modified {} snapshots\n", changed);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_snapshots_command(CLI::App& repo, const RepoCommonPointer& common) {
+  const auto flags = std::make_shared<SnapshotsFlags>();
+  CLI::App* command =
+      add_repo_command(repo, common, "snapshots", "List all snapshots",
+                       [flags](RepoSession& session) { return run_snapshots(session, *flags); });
+  command->add_option("ids", flags->ids, "snapshot IDs");
+  flags->filter.add_to(command);
+  add_list_option(command, "-H", flags->filter.hosts, "only consider snapshots for this host");
+  command->add_flag("-c,--compact", flags->compact, "use compact output format");
+  command->add_option("--latest", flags->latest, "only show the last n snapshots for each host and path");
+  command->add_option("-g,--group-by", flags->group_by, "group snapshots by host, paths and/or tags");
+}
+
+void add_tag_command(CLI::App& repo, const RepoCommonPointer& common) {
+  const auto flags = std::make_shared<TagFlags>();
+  CLI::App* command = add_repo_command(repo, common, "tag", "Modify tags on snapshots",
+                                       [flags](RepoSession& session) { return run_tag(session, *flags); });
+  command->add_option("ids", flags->ids, "snapshot IDs");
+  flags->filter.add_to(command);
+  add_list_option(command, "-H", flags->filter.hosts, "only consider snapshots for this host");
+  add_list_option(command, "--set", flags->set, "tags which will replace the existing tags");
+  add_list_option(command, "--add", flags->add, "tags which will be added to the existing tags");
+  add_list_option(command, "--remove", flags->remove, "tags which will be removed from the existing tags");
+}
+
+}  // namespace salvor::cli
