@@ -23,6 +23,8 @@ struct GlobalFlags {
   std::string kubeconfig, kubecontext;
   std::string features;
   std::string colorized;  // "", "true", "false"
+  std::string bucket;     // --bucket: backups are read from there, without a cluster
+  std::string ignored;    // what klog's flags were given
 };
 
 class CommandContext {
@@ -37,6 +39,7 @@ class CommandContext {
   std::FILE* out = stdout;
   std::FILE* err = stderr;
   int exit_code = kDone;
+  std::string program = "velero";  // the name this was called by
 
   kube::Client& client();
   std::string name_space() const;

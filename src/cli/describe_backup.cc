@@ -5,6 +5,7 @@
 #include "cli/tab_writer.h"
 #include "cli/time_text.h"
 #include "velero/constants.h"
+#include "velero/resource_list.h"
 
 namespace salvor::cli {
 namespace {
@@ -15,6 +16,10 @@ template <typename... Args>
 void line(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
   fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
   out += '\n';
+}
+
+std::string phase_of(const velero::BackupStatus& status) {
+  return status.phase.empty() ? velero::phase::kNew : status.phase;
 }
 
 bool has_files(const velero::Backup& backup) {
@@ -86,7 +91,7 @@ void describe_pod_volumes(std::string& out, const std::vector<velero::PodVolumeB
 void describe_volumes(std::string& out, const BackupDetails& extra, bool details) {
   line(out, "Backup Volumes:");
   if (!extra.volumes) {
-    line(out, "  <error getting backup volume info: {}>", extra.download_error);
+    line(out, "  <error getting backup volume info: {}>", extra.volumes_error);
     return;
   }
   describe_native(out, *extra.volumes, details);
@@ -99,7 +104,7 @@ void describe_volumes(std::string& out, const BackupDetails& extra, bool details
 void describe_resource_list(std::string& out, const BackupDetails& extra) {
   line(out, "");
   if (!extra.resource_list) {
-    line(out, "Resource List:\t<error getting backup resource list: {}>", extra.download_error);
+    line(out, "Resource List:\t<error getting backup resource list: {}>", extra.resource_list_error);
     return;
   }
   line(out, "Resource List:");
@@ -146,18 +151,6 @@ void describe_deletions(std::string& out, const std::vector<velero::DeleteBackup
     if (request.status.errors.empty()) continue;
     line(out, "  Errors:");
     for (const auto& error : request.status.errors) line(out, "    {}", error);
-  }
-}
-
-// Parses a downloaded document; remembers why there is none.
-template <typename Use>
-void load_document(CommandContext& context, const char* kind, const std::string& name,
-                   const DownloadOptions& options, std::string& error, Use use) {
-  try {
-    if (const auto text = download_text(context, kind, name, options)) use(codec::parse_json(*text, kind));
-  } catch (const base::Error& failure) {
-    if (failure.code() == base::ErrorCode::kCancelled) throw;
-    error = failure.message();
   }
 }
 
@@ -223,13 +216,21 @@ Json status_json(const velero::Backup& backup, const BackupDetails& extra, bool 
   }
   json[running ? "itemsBackedUpSoFar" : "itemsBackedUp"] = progress.items_backed_up;
   json[running ? "estimatedTotalItemsToBeBackedUp" : "totalItemsToBeBackedUp"] = progress.total_items;
-  if (details && extra.resource_list) json["resourceList"] = *extra.resource_list;
+  if (details && has_files(backup)) {
+    if (extra.resource_list) {
+      json["resourceList"] = *extra.resource_list;
+    } else {
+      json["errorGettingResourceList"] =
+          fmt::format("<error getting backup resource list: {}>", extra.resource_list_error);
+    }
+  }
   if (extra.volumes) json["backupVolumes"] = volumes_json(extra, details);
   // The object's own status, for scripts that read .status.phase and the like.
   const Json own = velero::to_json(status);
   for (const auto& [key, value] : own.items()) {
     if (!json.contains(key)) json[key] = value;
   }
+  json["phase"] = phase_of(status);
   if (!codec::find(json, {"progress", "totalItems"})) {
     json["progress"] =
         Json{{"totalItems", progress.total_items}, {"itemsBackedUp", progress.items_backed_up}};
@@ -255,21 +256,20 @@ BackupDetails load_details(CommandContext& context, const velero::Backup& backup
   }
   if (!has_files(backup)) return extra;
   if (backup.status.warnings > 0 || backup.status.errors > 0) {
-    load_document(context, velero::download_target::kBackupResults, name, options, extra.download_error,
-                  [&](const Json& json) { extra.results = velero::Results::from_json(json); });
+    extra.results_error =
+        download_json(context, velero::download_target::kBackupResults, name, options,
+                      [&](const Json& json) { extra.results = velero::Results::from_json(json); });
   }
-  extra.download_error = "file not found";
-  load_document(context, velero::download_target::kBackupVolumeInfos, name, options, extra.download_error,
-                [&](const Json& json) {
-                  extra.volumes.emplace();
-                  for (const auto& element : json)
-                    extra.volumes->push_back(velero::VolumeInfo::from_json(element));
-                });
+  extra.volumes_error = download_json(context, velero::download_target::kBackupVolumeInfos, name, options,
+                                      [&](const Json& json) {
+                                        extra.volumes.emplace();
+                                        for (const auto& element : json)
+                                          extra.volumes->push_back(velero::VolumeInfo::from_json(element));
+                                      });
   if (details) {
-    load_document(context, velero::download_target::kBackupResourceList, name, options, extra.download_error,
-                  [&](const Json& json) {
-                    extra.resource_list = json.get<std::map<std::string, std::vector<std::string>>>();
-                  });
+    extra.resource_list_error = download_json(
+        context, velero::download_target::kBackupResourceList, name, options,
+        [&](const Json& json) { extra.resource_list = velero::ResourceList::from_json(json).entries(); });
   }
   return extra;
 }
@@ -278,7 +278,7 @@ std::string describe_backup(const CommandContext& context, const velero::Backup&
                             const BackupDetails& extra, bool details) {
   std::string out;
   describe_metadata(out, context, backup.metadata);
-  const std::string phase = backup.status.phase.empty() ? velero::phase::kNew : backup.status.phase;
+  const std::string phase = phase_of(backup.status);
   const bool look = phase == velero::phase::kFailed || phase == velero::phase::kPartiallyFailed;
   line(out, "");
   line(
@@ -291,13 +291,7 @@ std::string describe_backup(const CommandContext& context, const velero::Backup&
   }
   describe_validation_errors(out, backup.status.validation_errors);
   line(out, "");
-  if (extra.results) {
-    if (!extra.results->warnings.empty()) {
-      describe_result(out, "Warnings", extra.results->warnings);
-      line(out, "");
-    }
-    if (!extra.results->errors.empty()) describe_result(out, "Errors", extra.results->errors);
-  }
+  describe_results(out, extra.results, extra.results_error);
   line(out, "");
   describe_backup_spec(out, backup.spec);
   line(out, "");
@@ -310,7 +304,7 @@ Json describe_backup_json(const velero::Backup& backup, const BackupDetails& ext
   Json metadata{{"name", backup.metadata.name()}, {"namespace", backup.metadata.name_space()}};
   if (!backup.metadata.labels().empty()) metadata["labels"] = backup.metadata.labels();
   if (!backup.metadata.annotations().empty()) metadata["annotations"] = backup.metadata.annotations();
-  Json json{{"metadata", metadata}, {"phase", backup.status.phase}};
+  Json json{{"metadata", metadata}, {"phase", phase_of(backup.status)}};
   if (backup.spec.resource_policy) {
     json["resourcePolicies"] =
         Json{{"type", backup.spec.resource_policy->kind}, {"name", backup.spec.resource_policy->name}};

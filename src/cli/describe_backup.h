@@ -8,6 +8,7 @@
 
 #include "cli/command_context.h"
 #include "cli/download.h"
+#include "velero/results.h"
 #include "velero/types.h"
 #include "velero/volume_info.h"
 
@@ -20,7 +21,8 @@ struct BackupDetails {
   std::optional<velero::Results> results;
   std::optional<std::vector<velero::VolumeInfo>> volumes;
   std::optional<std::map<std::string, std::vector<std::string>>> resource_list;  // with --details
-  std::string download_error;  // why results, volumes or resource list are missing
+  // Why they are missing; empty if nobody asked for them.
+  std::string results_error, volumes_error, resource_list_error;
 };
 
 BackupDetails load_details(CommandContext& context, const velero::Backup& backup, bool details,

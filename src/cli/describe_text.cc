@@ -165,6 +165,20 @@ void describe_result(std::string& out, const std::string& title, const velero::R
   }
 }
 
+void describe_results(std::string& out, const std::optional<velero::Results>& results,
+                      const std::string& error) {
+  if (!results) {
+    if (!error.empty()) {
+      line(out, "Warnings:\t<error getting warnings: {}>\n\nErrors:\t<error getting errors: {}>", error,
+           error);
+    }
+    return;
+  }
+  if (!results->warnings.empty()) describe_result(out, "Warnings", results->warnings);
+  if (!results->warnings.empty() && !results->errors.empty()) line(out, "");
+  if (!results->errors.empty()) describe_result(out, "Errors", results->errors);
+}
+
 void describe_validation_errors(std::string& out, const std::vector<std::string>& errors) {
   if (errors.empty()) return;
   line(out, "");

@@ -29,6 +29,9 @@ void describe_selectors(std::string& out, const std::optional<kube::LabelSelecto
 void describe_backup_spec(std::string& out, const velero::BackupSpec& spec);
 // "Warnings:" or "Errors:" with Velero, Cluster and Namespaces below.
 void describe_result(std::string& out, const std::string& title, const velero::Result& result);
+// Both parts of a results file, or why there is none.
+void describe_results(std::string& out, const std::optional<velero::Results>& results,
+                      const std::string& error);
 void describe_validation_errors(std::string& out, const std::vector<std::string>& errors);
 
 }  // namespace salvor::cli

@@ -97,6 +97,20 @@ void download(CommandContext& context, const std::string& kind, const std::strin
   base::copy(plain, into);
 }
 
+std::string download_json(CommandContext& context, const std::string& kind, const std::string& name,
+                          const DownloadOptions& options,
+                          const std::function<void(const codec::Json&)>& use) {
+  try {
+    base::StringSink text;
+    download(context, kind, name, text, options);
+    use(codec::parse_json(text.data(), fmt::format("{} of \"{}\"", kind, name)));
+    return "";
+  } catch (const base::Error& error) {
+    if (error.code() == base::ErrorCode::kCancelled) throw;
+    return error.message();
+  }
+}
+
 std::optional<std::string> download_text(CommandContext& context, const std::string& kind,
                                          const std::string& name, const DownloadOptions& options) {
   base::StringSink sink;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -26,5 +27,9 @@ void download(CommandContext& context, const std::string& kind, const std::strin
 // As above, into memory; nullopt when there is no such file.
 std::optional<std::string> download_text(CommandContext& context, const std::string& kind,
                                          const std::string& name, const DownloadOptions& options = {});
+
+// A JSON document, handed to `use`. Returns why there is none, or "": `describe` prints that and goes on.
+std::string download_json(CommandContext& context, const std::string& kind, const std::string& name,
+                          const DownloadOptions& options, const std::function<void(const codec::Json&)>& use);
 
 }  // namespace salvor::cli

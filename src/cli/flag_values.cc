@@ -12,9 +12,8 @@ std::map<std::string, std::string> parse_map(const std::string& flag, const std:
   for (const auto& entry : base::split(text, ',')) {
     const size_t at = entry.find(separator);
     if (at == std::string::npos || at == 0) {
-      base::fail(base::ErrorCode::kInvalidArgument,
-                 "invalid argument \"{}\" for \"--{}\" flag: \"{}\" is not key{}value", text, flag, entry,
-                 separator);
+      throw FlagError(fmt::format("invalid argument \"{}\" for \"--{}\" flag: \"{}\" is not key{}value", text,
+                                  flag, entry, separator));
     }
     values[std::string(base::trim(entry.substr(0, at)))] = std::string(base::trim(entry.substr(at + 1)));
   }
@@ -24,8 +23,8 @@ std::map<std::string, std::string> parse_map(const std::string& flag, const std:
 base::Duration parse_duration_flag(const std::string& flag, const std::string& text) {
   const auto duration = base::parse_duration(text);
   if (!duration) {
-    base::fail(base::ErrorCode::kInvalidArgument,
-               "invalid argument \"{}\" for \"--{}\" flag: time: invalid duration \"{}\"", text, flag, text);
+    throw FlagError(fmt::format("invalid argument \"{}\" for \"--{}\" flag: time: invalid duration \"{}\"",
+                                text, flag, text));
   }
   return *duration;
 }
@@ -33,9 +32,8 @@ base::Duration parse_duration_flag(const std::string& flag, const std::string& t
 kube::LabelSelector parse_selector(const std::string& flag, const std::string& text) {
   try {
     return kube::LabelSelector::parse(text);
-  } catch (base::Error& error) {
-    error.add_context(fmt::format("invalid argument \"{}\" for \"{}\" flag", text, flag));
-    throw;
+  } catch (const base::Error& error) {
+    throw FlagError(fmt::format("invalid argument \"{}\" for \"{}\" flag: {}", text, flag, error.message()));
   }
 }
 
@@ -63,8 +61,19 @@ std::map<std::string, std::string> parse_ordered_resources(const std::string& te
   return ordered;
 }
 
+base::LogLevel parse_log_level(const std::string& text) {
+  if (text == "debug") return base::LogLevel::kDebug;
+  if (text == "info") return base::LogLevel::kInfo;
+  if (text == "warning" || text == "warn") return base::LogLevel::kWarning;
+  if (text == "error") return base::LogLevel::kError;
+  throw FlagError(
+      fmt::format("invalid argument \"{}\" for \"--log-level\" flag: it is none of debug, info, warning, "
+                  "error",
+                  text));
+}
+
 void TriState::add_to(CLI::App& command, const std::string& name, const std::string& help) {
-  option_ = command.add_flag("--" + name + "{true}", value_, help);
+  option_ = command.add_flag("--" + name + "{true}", value_, help)->type_name("optionalBool[=true]");
 }
 
 std::optional<bool> TriState::value() const {
@@ -76,7 +85,8 @@ CLI::Option* add_list(CLI::App& command, const std::string& name, std::vector<st
   return command.add_option("--" + name, into, help)
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->type_name("LIST");
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("stringArray");
 }
 
 }  // namespace salvor::cli

@@ -1,4 +1,4 @@
-// Values of flags beyond what CLI11 reads by itself. All throw kInvalidArgument naming the flag.
+// Values of flags beyond what CLI11 reads by itself. All throw FlagError naming the flag.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -8,9 +8,17 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
 #include "kube/selector.h"
 
 namespace salvor::cli {
+
+// A command line that cannot be read: reported together with the command's usage.
+class FlagError : public base::Error {
+ public:
+  explicit FlagError(std::string message) : Error(base::ErrorCode::kInvalidArgument, std::move(message)) {}
+};
 
 // "a=b,c=d"
 std::map<std::string, std::string> parse_map(const std::string& flag, const std::string& text,
@@ -21,6 +29,9 @@ kube::LabelSelector parse_selector(const std::string& flag, const std::string& t
 std::vector<kube::LabelSelector> parse_or_selectors(const std::string& text);
 // "pods=ns1/p1,ns1/p2;persistentvolumeclaims=ns1/c1"
 std::map<std::string, std::string> parse_ordered_resources(const std::string& text);
+
+// debug, info, warning, error
+base::LogLevel parse_log_level(const std::string& text);
 
 // --flag (true), --flag=true, --flag=false, absent (nullopt).
 class TriState {

@@ -10,8 +10,8 @@
 namespace salvor::cli {
 
 void NameFlags::add_to(CLI::App& command, bool with_all) {
-  command.add_option("NAMES", names, "Names");
-  command.add_option("-l,--selector", selector, "Only objects matching this label selector");
+  command.add_option("-l,--selector", selector, "Only items matching this label selector")
+      ->type_name("labelSelector");
   if (with_all) command.add_flag("--all", all, "All of them");
 }
 

@@ -14,7 +14,7 @@ class App;
 namespace salvor::cli {
 
 struct NameFlags {
-  std::vector<std::string> names;
+  std::vector<std::string> names;  // the command's arguments
   std::string selector;
   bool all = false;
   void add_to(CLI::App& command, bool with_all);

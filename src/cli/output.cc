@@ -7,22 +7,26 @@
 #include "cli/tab_writer.h"
 #include "codec/yaml.h"
 #include "kube/object.h"
+#include "velero/types.h"
 
 namespace salvor::cli {
 namespace {
 
 using codec::Json;
 
-void print_document(const CommandContext& context, const std::string& format, const Json& document) {
-  context.print(format == "yaml" ? codec::to_yaml(document) : codec::to_json(document, 2) + "\n");
+// What Velero decodes into a Go struct and prints again: a member unknown to the struct is not shown.
+template <typename T>
+Json through(const Json& object) {
+  return T::from_json(object).to_json();
 }
 
-// kind and apiVersion first, as Go's TypeMeta comes first in what Velero prints.
-Json with_type_first(const Json& object) {
-  Json ordered{{"kind", codec::get_string(object, {"kind"})},
-               {"apiVersion", codec::get_string(object, {"apiVersion"})}};
-  for (const auto& [key, value] : object.items()) ordered[key] = value;
-  return ordered;
+// As the command prints: the document and Go's Println.
+std::string text_of(const std::string& format, const Json& document) {
+  return format == "yaml" ? codec::to_yaml(document) + "\n" : codec::to_json(document, 2, true) + "\n";
+}
+
+void print_document(const CommandContext& context, const std::string& format, const Json& document) {
+  context.print(text_of(format, document));
 }
 
 }  // namespace
@@ -32,11 +36,12 @@ void OutputFlags::add_to(CLI::App& command) {
       .add_option(
           "-o,--output", format,
           "Output format: table, json or yaml. For create commands, display the object but do not submit it")
-      ->type_name("FORMAT");
+      ->type_name("string");
   command.add_option("-L,--label-columns", label_columns, "Labels to show as columns, comma separated")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->type_name("LIST");
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("stringArray");
   command.add_flag("--show-labels", show_labels, "Show labels in the last column");
 }
 
@@ -50,18 +55,33 @@ void OutputFlags::check() const {
 bool print_instead_of_submit(const CommandContext& context, const OutputFlags& flags, const Json& object) {
   flags.check();
   if (!flags.structured()) return false;
-  print_document(context, flags.format, with_type_first(object));
+  print_document(context, flags.format, as_velero_writes(object));
   return true;
+}
+
+Json as_velero_writes(const Json& object) {
+  const std::string kind = codec::get_string(object, {"kind"});
+  try {
+    if (kind == "Backup") return through<velero::Backup>(object);
+    if (kind == "Restore") return through<velero::Restore>(object);
+    if (kind == "Schedule") return through<velero::Schedule>(object);
+    if (kind == "BackupStorageLocation") return through<velero::BackupStorageLocation>(object);
+    if (kind == "VolumeSnapshotLocation") return through<velero::VolumeSnapshotLocation>(object);
+    if (kind == "BackupRepository") return through<velero::BackupRepository>(object);
+  } catch (const base::Error&) {
+    // What does not fit is better shown as it is than not at all.
+  }
+  return object;
 }
 
 void print_objects(const CommandContext& context, const OutputFlags& flags, const std::string& list_kind,
                    std::vector<Json> objects, bool single) {
   if (single && objects.size() == 1) {
-    print_document(context, flags.format, with_type_first(objects.front()));
+    print_document(context, flags.format, as_velero_writes(objects.front()));
     return;
   }
   Json items = Json::array();
-  for (auto& object : objects) items.push_back(with_type_first(object));
+  for (auto& object : objects) items.push_back(as_velero_writes(object));
   print_document(context, flags.format,
                  Json{{"kind", list_kind},
                       {"apiVersion", "velero.io/v1"},

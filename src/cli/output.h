@@ -32,6 +32,9 @@ bool print_instead_of_submit(const CommandContext& context, const OutputFlags& f
 void print_objects(const CommandContext& context, const OutputFlags& flags, const std::string& list_kind,
                    std::vector<codec::Json> objects, bool single);
 
+// The object with its members in the order in which Velero's client writes them.
+codec::Json as_velero_writes(const codec::Json& object);
+
 // A table of objects: a row each, and the label columns that the flags ask for.
 void print_table(const CommandContext& context, const OutputFlags& flags, std::vector<std::string> headers,
                  const std::vector<codec::Json>& objects,

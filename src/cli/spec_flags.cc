@@ -4,51 +4,76 @@
 
 namespace salvor::cli {
 
-void BackupSpecFlags::add_to(CLI::App& command) {
-  add_list(command, "include-namespaces", include_namespaces_,
-           "Namespaces to include in the backup ('*' for all)");
-  add_list(command, "exclude-namespaces", exclude_namespaces_, "Namespaces to exclude from the backup");
-  add_list(command, "include-resources", include_resources_,
-           "Resources to include, formatted as resource.group, such as storageclasses.storage.k8s.io ('*' "
-           "for all)");
-  add_list(command, "exclude-resources", exclude_resources_,
-           "Resources to exclude, formatted as resource.group");
-  add_list(command, "include-cluster-scoped-resources", include_cluster_,
-           "Cluster-scoped resources to include");
-  add_list(command, "exclude-cluster-scoped-resources", exclude_cluster_,
-           "Cluster-scoped resources to exclude");
-  add_list(command, "include-namespace-scoped-resources", include_namespaced_,
-           "Namespaced resources to include");
-  add_list(command, "exclude-namespace-scoped-resources", exclude_namespaced_,
-           "Namespaced resources to exclude");
-  command.add_option("--labels", labels_, "Labels to apply, as key=value,key=value");
-  command.add_option("--annotations", annotations_, "Annotations to apply, as key=value,key=value");
-  command.add_option("--ttl", ttl_, "How long before the backup can be garbage collected, as 720h0m0s");
-  command.add_option("--storage-location", storage_location_, "Location in which to store the backup");
+void BackupSpecFlags::add_to(CLI::App& command, const std::string& what) {
+  add_filters(command);
+  const auto text = [&](const char* flag, std::string& into, const char* type, const std::string& help) {
+    command.add_option(flag, into, help)->type_name(type);
+  };
+  text("--labels", labels_, "mapStringString", fmt::format("Labels to apply to the {}.", what));
+  text("--annotations", annotations_, "mapStringString",
+       fmt::format("Annotations to apply to the {}.", what));
+  text("--ttl", ttl_, "duration", "How long before the backup can be garbage collected.");
+  text("--storage-location", storage_location_, "string", "Location in which to store the backup.");
   add_list(command, "volume-snapshot-locations", snapshot_locations_,
-           "Locations (at most one per provider) where volume snapshots are stored");
-  command.add_option("-l,--selector", selector_, "Only back up resources matching this label selector");
-  command.add_option("--or-selector", or_selector_,
-                     "Back up resources matching at least one of these selectors: \"a=b or c=d\"");
-  command.add_option(
-      "--ordered-resources", ordered_resources_,
-      "Kinds and the order of their objects: \"pods=ns1/p1,ns1/p2;persistentvolumeclaims=ns1/c1\"");
-  command.add_option("--csi-snapshot-timeout", csi_snapshot_timeout_,
-                     "How long to wait for CSI snapshot creation");
-  command.add_option("--item-operation-timeout", item_operation_timeout_,
-                     "How long to wait for asynchronous operations");
-  command.add_option("--resource-policies-configmap", resource_policies_,
-                     "Config map with resource policies");
-  command.add_option("--data-mover", data_mover_, "Data mover to use; 'velero' or unset is the built-in one");
-  command.add_option("--parallel-files-upload", parallel_files_,
-                     "Files uploaded at the same time by the data mover");
-  snapshot_volumes_.add_to(command, "snapshot-volumes",
-                           "Take snapshots of PersistentVolumes as part of the backup");
-  snapshot_move_data_.add_to(command, "snapshot-move-data",
-                             "Move snapshot data to the backup storage location");
-  include_cluster_resources_.add_to(command, "include-cluster-resources", "Include cluster-scoped resources");
+           "List of locations (at most one per provider) where volume snapshots should be stored.");
+  text("--ordered-resources", ordered_resources_, "string",
+       "Kinds and the order in which to back up objects of them, as "
+       "'pods=ns1/pod1,ns1/pod2;persistentvolumeclaims=ns1/pvc4'. Cluster-scoped objects have no namespace.");
+  text("--csi-snapshot-timeout", csi_snapshot_timeout_, "duration",
+       "How long to wait for CSI snapshot creation before timeout.");
+  text("--item-operation-timeout", item_operation_timeout_, "duration",
+       "How long to wait for asynchronous operations before timeout.");
+  text("--resource-policies-configmap", resource_policies_, "string",
+       "Config map with the resource policies that the backup should use.");
+  text("--data-mover", data_mover_, "string",
+       "Data mover to be used by the backup. If not set or 'velero', the built-in one is used.");
+  command
+      .add_option("--parallel-files-upload", parallel_files_,
+                  "Number of files that are uploaded at the same time.")
+      ->type_name("int");
+  snapshot_volumes_.add_to(
+      command, "snapshot-volumes",
+      "Take snapshots of PersistentVolumes as part of the backup. If not set, they are taken.");
+  snapshot_move_data_.add_to(command, "snapshot-move-data", "Specify whether snapshot data should be moved.");
+  include_cluster_resources_.add_to(
+      command, "include-cluster-resources",
+      "Include cluster-scoped resources in the backup. Cannot work with the scoped "
+      "include and exclude flags.");
   default_fs_backup_.add_to(command, "default-volumes-to-fs-backup",
-                            "Back up the files of all pod volumes into the repository");
+                            "Use pod volume file system backup by default for volumes.");
+}
+
+void BackupSpecFlags::add_filters(CLI::App& command) {
+  add_list(command, "include-namespaces", include_namespaces_,
+           "Namespaces to include in the backup (use '*' for all namespaces). (default *)");
+  add_list(command, "exclude-namespaces", exclude_namespaces_, "Namespaces to exclude from the backup.");
+  add_list(command, "include-resources", include_resources_,
+           "Resources to include in the backup, formatted as resource.group, such as "
+           "storageclasses.storage.k8s.io "
+           "(use '*' for all resources). Cannot work with the scoped include and exclude flags.");
+  add_list(command, "exclude-resources", exclude_resources_,
+           "Resources to exclude from the backup, formatted as resource.group. Cannot work with the scoped "
+           "include "
+           "and exclude flags.");
+  constexpr const char* kScoped =
+      ", formatted as resource.group (use '*' for all resources). Cannot work with include-resources, "
+      "exclude-resources and include-cluster-resources.";
+  add_list(command, "include-cluster-scoped-resources", include_cluster_,
+           std::string("Cluster-scoped resources to include in the backup") + kScoped);
+  add_list(command, "exclude-cluster-scoped-resources", exclude_cluster_,
+           std::string("Cluster-scoped resources to exclude from the backup") + kScoped);
+  add_list(command, "include-namespace-scoped-resources", include_namespaced_,
+           std::string("Namespaced resources to include in the backup") + kScoped);
+  add_list(command, "exclude-namespace-scoped-resources", exclude_namespaced_,
+           std::string("Namespaced resources to exclude from the backup") + kScoped);
+  command.add_option("-l,--selector", selector_, "Only back up resources matching this label selector.")
+      ->type_name("labelSelector");
+  command
+      .add_option(
+          "--or-selector", or_selector_,
+          "Back up resources matching at least one of the label selectors, which are separated by ' or ': "
+          "foo=bar or app=nginx")
+      ->type_name("orLabelSelector");
 }
 
 velero::BackupSpec BackupSpecFlags::spec() const {
@@ -103,10 +128,10 @@ velero::BackupSpec BackupSpecFlags::spec() const {
   return spec;
 }
 
-const std::map<std::string, std::string> BackupSpecFlags::labels() const {
+std::map<std::string, std::string> BackupSpecFlags::labels() const {
   return parse_map("labels", labels_);
 }
-const std::map<std::string, std::string> BackupSpecFlags::annotations() const {
+std::map<std::string, std::string> BackupSpecFlags::annotations() const {
   return parse_map("annotations", annotations_);
 }
 

@@ -12,13 +12,16 @@ namespace salvor::cli {
 
 class BackupSpecFlags {
  public:
-  void add_to(CLI::App& command);
+  // `what` is what is created, for the help: "backup".
+  void add_to(CLI::App& command, const std::string& what);
   // Throws kInvalidArgument for contradictory flags.
   velero::BackupSpec spec() const;
-  const std::map<std::string, std::string> labels() const;
-  const std::map<std::string, std::string> annotations() const;
+  std::map<std::string, std::string> labels() const;
+  std::map<std::string, std::string> annotations() const;
 
  private:
+  void add_filters(CLI::App& command);
+
   std::string ttl_, labels_, annotations_, storage_location_, selector_, or_selector_, ordered_resources_;
   std::string csi_snapshot_timeout_, item_operation_timeout_, resource_policies_, data_mover_;
   int parallel_files_ = 0;
