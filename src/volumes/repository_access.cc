@@ -1,0 +1,207 @@
+#include "volumes/repository_access.h"
+
+#include "base/error.h"
+
+namespace salvor::volumes {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+
+std::string trimmed_slashes(std::string text) {
+  while (text.ends_with('/')) text.pop_back();
+  text.erase(0, text.find_first_not_of('/'));
+  return text;
+}
+
+std::string setting(const std::map<std::string, std::string>& config, const std::string& key) {
+  const auto found = config.find(key);
+  return found == config.end() ? "" : found->second;
+}
+
+void check_namespace(const std::string& name_space) {
+  if (name_space.empty() || name_space.find('/') != std::string::npos || name_space.starts_with('.')) {
+    base::fail(ErrorCode::kInvalidArgument, "invalid namespace \"{}\" for a repository", name_space);
+  }
+}
+
+std::string url_of(const std::string& provider, const std::map<std::string, std::string>& config,
+                   const std::string& bucket, const std::string& prefix, const std::string& name_space) {
+  check_namespace(name_space);
+  std::string given = setting(config, "resticRepoPrefix");
+  while (given.size() > 1 && given.ends_with('/')) given.pop_back();
+  if (!given.empty()) return given + "/" + name_space;
+
+  const std::string below = trimmed_slashes(prefix);
+  const std::string path =
+      fmt::format("{}/{}{}restic/{}", bucket, below, below.empty() ? "" : "/", name_space);
+  const auto known = storage::known_provider(provider);
+  if (known == "filesystem") {
+    std::string root = setting(config, "root");
+    while (root.size() > 1 && root.ends_with('/')) root.pop_back();
+    return root + "/" + path;
+  }
+  if (known == "aws") {
+    std::string host = setting(config, "s3Url");
+    while (host.ends_with('/')) host.pop_back();
+    if (host.empty()) {
+      const std::string region = setting(config, "region");
+      host = region.empty() ? "s3.amazonaws.com" : fmt::format("s3-{}.amazonaws.com", region);
+    }
+    return fmt::format("s3:{}/{}", host, path);
+  }
+  base::fail(ErrorCode::kInvalidArgument,
+             "no repository for volumes can be kept at a location of provider \"{}\"\nhint: set config "
+             "resticRepoPrefix",
+             provider);
+}
+
+}  // namespace
+
+std::string repository_url(const velero::BackupStorageLocation& location, const std::string& name_space) {
+  const velero::ObjectStorageLocation bucket =
+      location.spec.object_storage.value_or(velero::ObjectStorageLocation{});
+  return url_of(location.spec.provider, location.spec.config, bucket.bucket, bucket.prefix, name_space);
+}
+
+std::string RepositoryTarget::url() const {
+  return url_of(bucket.provider, bucket.config, bucket.bucket, prefix, name_space);
+}
+
+struct RepositoryAccess::Lease::Impl {
+  std::shared_ptr<Turns> turns;
+  std::string url;  // the turn that is held; "" for readers
+  std::unique_ptr<repository::Repository> repository;
+  std::unique_ptr<repository::LockGuard> lock;  // before the repository goes
+  base::CancelToken cancel;
+
+  ~Impl() {
+    lock.reset();
+    repository.reset();
+    if (url.empty()) return;
+    std::lock_guard guard(turns->mutex);
+    turns->taken.erase(url);
+    turns->changed.notify_all();
+  }
+};
+
+RepositoryAccess::Lease::Lease(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RepositoryAccess::Lease::~Lease() = default;
+RepositoryAccess::Lease::Lease(Lease&&) noexcept = default;
+repository::Repository& RepositoryAccess::Lease::repository() const {
+  return *impl_->repository;
+}
+base::CancelToken RepositoryAccess::Lease::token() const {
+  return impl_->lock ? impl_->lock->token() : impl_->cancel;
+}
+
+RepositoryAccess::RepositoryAccess(storage::StoreEnvironment storage, repository::Environment repository,
+                                   base::Duration retry_lock)
+    : storage_(std::move(storage)),
+      repository_(std::move(repository)),
+      retry_lock_(retry_lock),
+      turns_(std::make_shared<Turns>()) {}
+
+// In the location's own bucket the location's settings hold (address style, encryption); a repository
+// elsewhere shares credentials and certificates only.
+std::shared_ptr<storage::ObjectStore> RepositoryAccess::open_store(const RepositoryTarget& target,
+                                                                   bool create) const {
+  const std::string url = target.url();
+  const auto provider = storage::known_provider(target.bucket.provider);
+  if (setting(target.bucket.config, "resticRepoPrefix").empty()) {
+    const std::string below = trimmed_slashes(target.prefix);
+    return storage::with_prefix(
+        storage::open_bucket(target.bucket, storage_),
+        fmt::format("{}{}restic/{}", below, below.empty() ? "" : "/", target.name_space));
+  }
+  storage::RepositoryUrlOptions options;
+  options.ca_pem = target.bucket.ca_pem;
+  options.credentials_ini = target.bucket.credentials_ini;
+  options.create = create;
+  if (provider == "aws") {
+    options.region = setting(target.bucket.config, "region");
+    options.profile = setting(target.bucket.config, "profile");
+    options.insecure_skip_verify = setting(target.bucket.config, "insecureSkipTLSVerify") == "true";
+  }
+  return storage::open_repository_url(url, storage_, options);
+}
+
+RepositoryAccess::Lease RepositoryAccess::open_in_turn(const RepositoryTarget& target,
+                                                       repository::LockMode mode, bool init, bool take_turn,
+                                                       const base::CancelToken& cancel) {
+  const std::string url = target.url();
+  auto impl = std::make_unique<Lease::Impl>();
+  impl->turns = turns_;
+  impl->cancel = cancel;
+  if (take_turn) {
+    std::unique_lock guard(turns_->mutex);
+    if (!turns_->changed.wait(guard, cancel.stop_token(), [&] { return !turns_->taken.contains(url); }))
+      cancel.check();
+    turns_->taken.insert(url);
+    impl->url = url;
+  }
+  try {
+    const auto store = open_store(target, init);
+    if (init && !repository::Repository::exists(*store, cancel)) {
+      try {
+        repository::Repository::init(*store, target.password, repository_, 2, cancel);
+        repository_.logger.info("made repository {}", url);
+      } catch (const Error& error) {
+        // Another process was faster.
+        if (error.code() != ErrorCode::kAlreadyExists) throw;
+      }
+    }
+    impl->repository = repository::Repository::open(store, target.password, repository_, {}, cancel);
+    if (!target.read_only) {
+      impl->lock = std::make_unique<repository::LockGuard>(
+          *impl->repository, repository::LockOptions{.mode = mode, .retry_for = retry_lock_}, cancel);
+    }
+  } catch (Error& error) {
+    error.add_context(fmt::format("cannot open repository \"{}\"", url));
+    throw;
+  }
+  return Lease(std::move(impl));
+}
+
+RepositoryAccess::Lease RepositoryAccess::open_or_init(const RepositoryTarget& target,
+                                                       const base::CancelToken& cancel) {
+  return open_in_turn(target, repository::LockMode::kShared, true, true, cancel);
+}
+
+RepositoryAccess::Lease RepositoryAccess::open(const RepositoryTarget& target,
+                                               const base::CancelToken& cancel) {
+  return open_in_turn(target, repository::LockMode::kShared, false, false, cancel);
+}
+
+void RepositoryAccess::ensure(const RepositoryTarget& target, const base::CancelToken& cancel) {
+  const std::string url = target.url();
+  try {
+    const auto store = open_store(target, false);
+    if (repository::Repository::exists(*store, cancel)) {
+      repository::Repository::open(store, target.password, repository_, {}, cancel);
+      return;
+    }
+  } catch (Error& error) {
+    if (error.code() != ErrorCode::kNotFound)
+      throw error.add_context(fmt::format("cannot open repository \"{}\"", url));
+  }
+  open_or_init(target, cancel);
+}
+
+void RepositoryAccess::forget(const RepositoryTarget& target, const std::string& snapshot_id,
+                              const base::CancelToken& cancel) {
+  const auto id = repository::SnapshotId::from_hex(snapshot_id);
+  if (!id) base::fail(ErrorCode::kInvalidArgument, "\"{}\" is not the id of a snapshot", snapshot_id);
+  const auto store = open_store(target, false);
+  try {
+    if (!repository::Repository::exists(*store, cancel)) return;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNotFound) throw;
+    return;  // the bucket, or the local directory, is gone
+  }
+  Lease lease = open_in_turn(target, repository::LockMode::kExclusive, false, true, cancel);
+  lease.repository().remove_snapshot(*id, lease.token());
+}
+
+}  // namespace salvor::volumes
