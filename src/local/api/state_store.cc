@@ -40,9 +40,15 @@ std::int64_t seconds(base::Time time) {
 }  // namespace
 
 struct StateStore::Writer {
-  explicit Writer(const std::filesystem::path& path) : database(path, false) { database.execute(kSchema); }
+  explicit Writer(const std::filesystem::path& path) : database(path, false) {}
 
-  Database database;
+  // Has its tables before the statements below are prepared.
+  struct PreparedDatabase : Database {
+    PreparedDatabase(const std::filesystem::path& path, bool read_only) : Database(path, read_only) {
+      execute(kSchema);
+    }
+  };
+  PreparedDatabase database;
   Statement begin{database, "BEGIN IMMEDIATE"};
   Statement commit{database, "COMMIT"};
   Statement rollback{database, "ROLLBACK"};
@@ -83,7 +89,7 @@ struct StateStore::Reader {
                           "live WHERE resource = ? AND "
                           "namespace = ? AND name > ? AND next = 0 ORDER BY name"};
   Statement replaced{database,
-                     "SELECT revision, namespace, name FROM versions INDEXED BY replaced WHERE next > ?1 AND "
+                     "SELECT revision, namespace, name FROM versions INDEXED BY replaced WHERE next > 0 AND next > ?1 AND "
                      "revision <= ?1 AND resource = ?2 AND type < 2"};
   Statement by_revision{
       database, "SELECT revision, namespace, name, labels, fields, body FROM versions WHERE revision = ?"};
