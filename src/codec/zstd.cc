@@ -2,9 +2,6 @@
 
 #include <zstd.h>
 
-#include <array>
-#include <cmath>
-#include <cstdint>
 #include <memory>
 
 #include "base/error.h"
@@ -29,7 +26,8 @@ ZSTD_DCtx* decompressor() {
   return context.get();
 }
 
-// Compresses into `out`, whose size must be ZSTD_compressBound; returns the frame's size.
+// Compresses into `out`, whose size must be ZSTD_compressBound; returns the frame's size. Noise costs next to
+// nothing: libzstd skips ahead where it finds no matches.
 size_t compress_into(std::string_view data, int level, std::string& out) {
   ZSTD_CCtx* context = compressor();
   ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters);
@@ -41,28 +39,6 @@ size_t compress_into(std::string_view data, int level, std::string& out) {
   const size_t size = ZSTD_compress2(context, out.data(), out.size(), data.data(), data.size());
   if (ZSTD_isError(size)) base::fail(base::ErrorCode::kInternal, "zstd: {}", ZSTD_getErrorName(size));
   return size;
-}
-
-// Bits per byte of a memoryless source with these frequencies.
-double entropy(std::string_view data) {
-  // Four tables, so that runs of one byte do not wait for their own counter.
-  std::array<std::array<std::uint32_t, 256>, 4> counts{};
-  const auto* bytes = reinterpret_cast<const unsigned char*>(data.data());
-  size_t i = 0;
-  for (; i + 4 <= data.size(); i += 4) {
-    ++counts[0][bytes[i]];
-    ++counts[1][bytes[i + 1]];
-    ++counts[2][bytes[i + 2]];
-    ++counts[3][bytes[i + 3]];
-  }
-  for (; i < data.size(); ++i) ++counts[0][bytes[i]];
-  const double total = static_cast<double>(data.size());
-  double bits = 0;
-  for (size_t b = 0; b < 256; ++b) {
-    const double n = static_cast<double>(counts[0][b] + counts[1][b] + counts[2][b] + counts[3][b]);
-    if (n > 0) bits -= n / total * std::log2(n / total);
-  }
-  return bits;
 }
 
 }  // namespace
@@ -98,23 +74,6 @@ std::string zstd_decompress(std::string_view data, size_t max_size) {
       base::fail(base::ErrorCode::kCorrupt, "zstd: truncated frame");
   }
   return out;
-}
-
-bool looks_incompressible(std::string_view data) {
-  if (data.size() < 4096) return false;
-  constexpr size_t kSample = 128 * 1024;
-  // Noise of n bytes measures about 8 - 255/(2 n ln 2) bits; what measures less has something to win.
-  const auto noisy = [](std::string_view part) {
-    const double expected = 8.0 - 255.0 / (2 * 0.6931 * static_cast<double>(part.size()));
-    return entropy(part) > expected - 0.02;
-  };
-  if (!noisy(data.substr(0, kSample)) || !noisy(data.substr(data.size() / 2, kSample)) || !noisy(data))
-    return false;
-  // Equal frequencies do not exclude repetition: a fast pass, which skips ahead in noise, looks for it.
-  thread_local std::string scratch;
-  const size_t bound = ZSTD_compressBound(data.size());
-  if (scratch.size() < bound) scratch.resize(bound);
-  return compress_into(data, -3, scratch) + data.size() / 512 >= data.size();
 }
 
 }  // namespace salvor::codec

@@ -15,8 +15,4 @@ void zstd_decompress(std::string_view data, size_t size, std::string& out);
 // The content when its size is not known; larger than max_size is kCorrupt.
 std::string zstd_decompress(std::string_view data, size_t max_size = size_t{1} << 30);
 
-// Whether compressing `data` would be in vain: its bytes are as frequent as those of noise and a fast pass
-// finds no repetition. Cheap next to compressing.
-bool looks_incompressible(std::string_view data);
-
 }  // namespace salvor::codec

@@ -143,8 +143,7 @@ void BlobWriter::seal_blob(const BlobHandle& blob, std::string_view plaintext, S
   // Trees are compressed always: restic's prune would rewrite uncompressed ones.
   const bool tree = blob.type == BlobType::kTree;
   const bool compress =
-      version_ >= 2 && !plaintext.empty() &&
-      (tree || (options_.compression != Compression::kOff && !codec::looks_incompressible(plaintext)));
+      version_ >= 2 && !plaintext.empty() && (tree || options_.compression != Compression::kOff);
   if (compress) {
     codec::zstd_compress(plaintext, zstd_level(options_.compression), compressed);
     if (tree || compressed.size() < plaintext.size()) {
@@ -184,9 +183,14 @@ std::uint64_t BlobWriter::store_blob(const BlobHandle& blob, std::string_view pl
 
 PackBuilder BlobWriter::new_builder() {
   std::lock_guard lock(mutex_);
-  if (buffers_.empty()) return PackBuilder();
-  std::string buffer = std::move(buffers_.back());
-  buffers_.pop_back();
+  std::string buffer;
+  if (!buffers_.empty()) {
+    buffer = std::move(buffers_.back());
+    buffers_.pop_back();
+  } else {
+    // Once in full: growing by copies would touch three times the memory.
+    buffer.reserve(options_.pack_size + options_.pack_size / 8);
+  }
   return PackBuilder(std::move(buffer));
 }
 
@@ -227,7 +231,7 @@ void BlobWriter::upload(PackBuilder builder, const base::CancelToken& cancel) {
     }
     std::lock_guard lock(mutex_);
     --uploads_;
-    if (buffers_.size() < 2) {
+    if (buffers_.size() < most_uploads_) {
       pack->bytes.clear();
       buffers_.push_back(std::move(pack->bytes));
     }
