@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "local/runtime/pod_init.h"
 #include "local/runtime/sandbox_protocol.h"
 
@@ -47,6 +49,17 @@ pid_t launch_pod_init(int socket) {
   char* environment[] = {path, nullptr};
   ::execve("/proc/self/exe", argv, environment);
   ::_exit(127);
+}
+
+constexpr const char* kProcessFile = "process";
+
+// "pid start-time": tells a process from a later one of the same number. "" when it is gone.
+std::string process_identity(pid_t pid) {
+  const auto stat = base::read_file_if_exists(fmt::format("/proc/{}/stat", pid));
+  const size_t end = stat ? stat->rfind(')') : std::string::npos;
+  if (end == std::string::npos) return "";
+  const auto fields = base::split(std::string_view(*stat).substr(end + 2), ' ');
+  return fields.size() > 19 && fields[0] != "Z" ? fmt::format("{} {}", pid, fields[19]) : "";
 }
 
 struct Pipe {
@@ -104,6 +117,7 @@ PodSandbox::PodSandbox(PodSandboxOptions options) : options_(std::move(options))
   process_ = launch_pod_init(theirs.get());
   theirs.reset();
   try {
+    base::write_file_atomic(options_.directory / kProcessFile, process_identity(process_), 0600);
     send_message(socket_.get(), {{"op", "sandbox"},
                                  {"hostname", options_.hostname},
                                  {"address", options_.address},
@@ -121,11 +135,34 @@ PodSandbox::PodSandbox(PodSandboxOptions options) : options_(std::move(options))
 }
 
 PodSandbox::~PodSandbox() {
+  shut_down();
+}
+
+void PodSandbox::shut_down() {
+  std::lock_guard lock(end_mutex_);
+  if (process_ < 0) return;
   ::kill(process_, SIGKILL);  // process 1 of the pod follows, and with it all others
-  socket_.reset();
+  ::shutdown(socket_.get(), SHUT_RDWR);
   ::waitpid(process_, nullptr, 0);
+  process_ = -1;
   std::error_code ignored;
   fs::remove_all(options_.directory, ignored);
+}
+
+void PodSandbox::clean_up(const fs::path& directories) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directories, error)) {
+    // The pod's processes end by themselves when their control plane does; this waits for it, so that a
+    // database does not start again beside its dying predecessor.
+    const auto identity = base::read_file_if_exists(entry.path() / kProcessFile);
+    if (!identity) continue;
+    const pid_t pid = std::atoi(identity->c_str());
+    for (int round = 0; round < 500 && process_identity(pid) == *identity; ++round) {
+      ::kill(pid, SIGKILL);
+      ::usleep(10'000);
+    }
+  }
+  fs::remove_all(directories, error);
 }
 
 void PodSandbox::start(const std::string& container, const ContainerLaunch& launch, const fs::path& log) {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,6 +54,11 @@ class PodSandbox {
   PodSandbox(const PodSandbox&) = delete;
   PodSandbox& operator=(const PodSandbox&) = delete;
 
+  // Kills all of the pod; running execs return. Waits until it is gone.
+  void shut_down();
+  // Kills what an earlier control plane left in directories below this one, and removes them.
+  static void clean_up(const std::filesystem::path& directories);
+
   // Answered by kStarted or kStartFailed.
   void start(const std::string& container, const ContainerLaunch& launch, const std::filesystem::path& log);
   void signal(const std::string& container, int number);
@@ -77,7 +83,8 @@ class PodSandbox {
  private:
   PodSandboxOptions options_;
   base::Fd socket_;
-  pid_t process_ = -1;
+  std::mutex end_mutex_;
+  pid_t process_ = -1;  // guarded by end_mutex_ after construction
 };
 
 }  // namespace salvor::local
