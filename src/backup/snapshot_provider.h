@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "base/cancel.h"
 #include "codec/json.h"
+#include "volumes/volume_snapshotter.h"
 
 namespace salvor::backup {
 
@@ -30,5 +32,8 @@ class SnapshotProvider {
                                       const std::map<std::string, std::string>& tags,
                                       const base::CancelToken& cancel) = 0;
 };
+
+// A snapshotter of the volumes layer (volumes/providers.h) as a provider.
+std::unique_ptr<SnapshotProvider> provider_of(std::unique_ptr<volumes::VolumeSnapshotter> snapshotter);
 
 }  // namespace salvor::backup
