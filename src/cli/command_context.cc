@@ -36,6 +36,7 @@ std::string CommandContext::name_space() const {
 
 bool CommandContext::colors() const {
   std::string wish = flags.colorized;
+  if (wish == "true") return true;
   if (wish.empty()) wish = codec::get_string(read_client_config(), {"colorized"});
   return wish != "false" && ::isatty(::fileno(out)) != 0;
 }

@@ -43,7 +43,7 @@ class CommandContext {
 
   kube::Client& client();
   std::string name_space() const;
-  // Colours only on a terminal, and unless switched off.
+  // Colours on a terminal unless switched off, and elsewhere if asked for by --colorized.
   bool colors() const;
 
   void print(std::string_view text) const { std::fwrite(text.data(), 1, text.size(), out); }
