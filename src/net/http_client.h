@@ -1,7 +1,7 @@
-// HTTP/1.1 and HTTP/2 client on libcurl. One HttpClient may be used from any thread at the same time; connections
-// are pooled inside. Transport failures are base::Error: kUnavailable (retryable) for refused, reset and DNS
-// failures, kTimeout (retryable), kCancelled, kUnauthenticated for a TLS certificate that does not verify. A status
-// code is a result, not an error.
+// HTTP/1.1 and HTTP/2 client on libcurl. One HttpClient may be used from any thread at the same time;
+// connections are pooled inside. Transport failures are base::Error: kUnavailable (retryable) for refused,
+// reset and DNS failures, kTimeout (retryable), kCancelled, kUnauthenticated for a TLS certificate that does
+// not verify. A status code is a result, not an error.
 #pragma once
 
 #include <chrono>
@@ -21,7 +21,7 @@ struct TlsOptions {
   std::string ca_pem;           // trust anchors; empty: the system's
   std::string client_cert_pem;  // with client_key_pem: client certificate authentication
   std::string client_key_pem;
-  std::string server_name;      // verify against this name instead of the URL's host
+  std::string server_name;  // verify against this name instead of the URL's host
   bool insecure_skip_verify = false;
 };
 
@@ -31,7 +31,7 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string_view body;  // borrowed until send returns
   std::chrono::milliseconds connect_timeout{10'000};
-  std::chrono::milliseconds total_timeout{0};     // 0: none
+  std::chrono::milliseconds total_timeout{0};       // 0: none
   std::chrono::milliseconds stall_timeout{60'000};  // no byte for so long: kTimeout; 0: none (watches)
 };
 
@@ -49,8 +49,8 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
 
   HttpResponse send(const HttpRequest& request, const base::CancelToken& cancel = {});
-  // Streams the body of a response whose status is 2xx into `body` while it arrives; other bodies are returned in
-  // HttpResponse::body. What `body` throws ends the transfer and passes through.
+  // Streams the body of a response whose status is 2xx into `body` while it arrives; other bodies are
+  // returned in HttpResponse::body. What `body` throws ends the transfer and passes through.
   HttpResponse send(const HttpRequest& request, base::Sink& body, const base::CancelToken& cancel = {});
 
  private:

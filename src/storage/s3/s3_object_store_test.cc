@@ -38,7 +38,10 @@ class FakeS3 {
   explicit FakeS3(Handler handler)
       : server_({},
                 [handler = std::move(handler)](const net::ServerRequest& request, net::ServerReply& reply) {
-                  const Answer answer = handler(request);
+                  Answer answer = handler(request);
+                  // Each answer ends its connection, so that no test depends on the state that the one before
+                  // left.
+                  answer.headers.emplace_back("Connection", "close");
                   reply.send(answer.status, answer.headers, answer.body);
                 }) {}
 

@@ -116,7 +116,7 @@ TEST_F(DirectoryCopyTest, ToleratesFilesThatComeAndGo) {
     }
   });
   for (int i = 0; i < 20; ++i) {
-    copy_directory(from_, to_ / fmt::format("..") / fmt::format("copy{}", i), {});
+    copy_directory(from_, directory_.path() / fmt::format("copy{}", i), {});
     EXPECT_EQ(base::read_file(directory_.path() / fmt::format("copy{}/stays", i)), "x");
   }
 }
