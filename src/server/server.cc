@@ -13,6 +13,7 @@
 #include "server/pod_volume_controller.h"
 #include "server/restore_controller.h"
 #include "server/schedule_controller.h"
+#include "server/volume_wiring.h"
 
 namespace salvor::server {
 
@@ -32,8 +33,8 @@ struct Server::Impl {
   const base::Logger logger;
   Metrics metrics;
   LocationStores stores;
-  VolumeServices volumes;
   const Context context;
+  const VolumeServices volumes;
   std::vector<std::unique_ptr<Controller>> controllers;
   std::atomic<std::uint16_t> metrics_port = 0;
 
@@ -45,7 +46,8 @@ struct Server::Impl {
         random(entropy),
         logger(std::move(log)),
         stores(client, options.name_space, clock, random, logger),
-        context{client, options, clock, random, logger, metrics, stores} {
+        context{client, options, clock, random, logger, metrics, stores},
+        volumes(make_volume_services(context)) {
     declare_velero_metrics(metrics);
     add<LocationController>();
     add<ScheduleController>();

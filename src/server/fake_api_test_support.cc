@@ -1,0 +1,161 @@
+#include "server/fake_api_test_support.h"
+
+#include "base/text.h"
+#include "kube/selector.h"
+#include "net/url.h"
+#include "server/controller.h"
+
+namespace salvor::server {
+
+namespace {
+
+std::string query_value(const net::ServerRequest& request, const std::string& name) {
+  for (const auto& [key, value] : net::parse_query(request.query))
+    if (key == name) return value;
+  return "";
+}
+
+bool selected(const net::ServerRequest& request, const Json& object) {
+  return kube::LabelSelector::parse(query_value(request, "labelSelector")).matches(kube::labels_of(object));
+}
+
+// "/apis/velero.io/v1/namespaces/velero/backups" has an even number of parts after "namespaces/<ns>"; an
+// object has one part more.
+bool names_object(const std::string& path) {
+  const auto parts = base::split(path.substr(1), '/');
+  const size_t prefix = parts[0] == "api" ? 2 : 3;
+  const bool in_namespace = parts.size() > prefix + 2 && parts[prefix] == "namespaces";
+  return parts.size() == prefix + (in_namespace ? 4 : 2);
+}
+
+}  // namespace
+
+FakeApi::FakeApi(const base::Clock& clock) : clock_(clock) {
+  server_ = std::make_unique<net::HttpServer>(
+      net::ServerOptions{},
+      [this](const net::ServerRequest& request, net::ServerReply& reply) { handle(request, reply); });
+  kube::Connection connection;
+  connection.server = "http://127.0.0.1:" + std::to_string(server_->port());
+  kube::ClientOptions options;
+  options.retry.attempts = 1;
+  client_ = std::make_unique<kube::Client>(connection, options);
+}
+FakeApi::~FakeApi() = default;
+
+void FakeApi::answer(net::ServerReply& reply, int status, const Json& body) {
+  reply.send(status, {{"Content-Type", "application/json"}}, body.dump());
+}
+
+void FakeApi::refuse(net::ServerReply& reply, int status, const std::string& reason,
+                     const std::string& what) {
+  answer(reply, status,
+         {{"kind", "Status"}, {"reason", reason}, {"code", status}, {"message", what + ": " + reason}});
+}
+
+void FakeApi::handle(const net::ServerRequest& request, net::ServerReply& reply) {
+  if (request.path == "/version")
+    return answer(reply, 200, {{"gitVersion", "v1.36.0"}, {"major", "1"}, {"minor", "36"}});
+  if (request.path == "/api" || request.path == "/apis")
+    return answer(reply, 200, {{"kind", "APIGroupDiscoveryList"}, {"items", Json::array()}});
+  if (request.method == "GET" && !query_value(request, "watch").empty()) return watch(request, reply);
+  std::lock_guard lock(mutex_);
+  if (request.method == "GET")
+    return names_object(request.path) ? get(request, reply, request.path) : list(request, reply);
+  if (request.method == "POST") return create(request, reply);
+  if (request.method == "PUT") return change(request, reply, false);
+  if (request.method == "PATCH") return change(request, reply, true);
+  if (request.method == "DELETE") return remove(request, reply);
+  refuse(reply, 405, "MethodNotAllowed", request.method);
+}
+
+void FakeApi::get(const net::ServerRequest&, net::ServerReply& reply, const std::string& path) {
+  const auto found = objects_.find(path);
+  if (found == objects_.end()) return refuse(reply, 404, "NotFound", path);
+  answer(reply, 200, found->second);
+}
+
+void FakeApi::list(const net::ServerRequest& request, net::ServerReply& reply) {
+  Json items = Json::array();
+  const auto prefix = request.path + "/";
+  for (auto entry = objects_.lower_bound(prefix); entry != objects_.end() && entry->first.starts_with(prefix);
+       ++entry)
+    if (entry->first.find('/', prefix.size()) == std::string::npos && selected(request, entry->second))
+      items.push_back(entry->second);
+  answer(reply, 200,
+         {{"kind", "List"},
+          {"apiVersion", "v1"},
+          {"metadata", {{"resourceVersion", std::to_string(events_.size())}}},
+          {"items", std::move(items)}});
+}
+
+void FakeApi::watch(const net::ServerRequest& request, net::ServerReply& reply) {
+  reply.start_stream(200, {{"Content-Type", "application/json"}});
+  size_t next = std::stoul(query_value(request, "resourceVersion"));
+  const auto prefix = request.path + "/";
+  std::unique_lock lock(mutex_);
+  while (!request.cancel.cancelled()) {
+    if (!changed_.wait(lock, request.cancel.stop_token(), [&] { return next < events_.size(); })) return;
+    const auto event = events_[next++];
+    if (!event.path.starts_with(prefix)) continue;
+    lock.unlock();
+    reply.write_chunk(fmt::format("{{\"type\":\"{}\",\"object\":{}}}\n", event.type, event.object));
+    lock.lock();
+  }
+}
+
+void FakeApi::record(const std::string& type, const std::string& path, Json& object) {
+  object["metadata"]["resourceVersion"] = std::to_string(events_.size() + 1);
+  events_.push_back({type, path, object.dump()});
+  changed_.notify_all();
+}
+
+void FakeApi::create(const net::ServerRequest& request, net::ServerReply& reply) {
+  auto object = Json::parse(request.body);
+  auto& metadata = object["metadata"];
+  if (kube::name_of(object).empty())
+    metadata["name"] = codec::get_string(metadata, {"generateName"}) + std::to_string(next_uid_);
+  const auto path = request.path + "/" + kube::name_of(object);
+  if (objects_.contains(path)) return refuse(reply, 409, "AlreadyExists", path);
+  metadata["uid"] = "uid-" + std::to_string(next_uid_++);
+  metadata["creationTimestamp"] = base::format_rfc3339(clock_.now());
+  record("ADDED", path, object);
+  objects_[path] = object;
+  answer(reply, 201, object);
+}
+
+void FakeApi::change(const net::ServerRequest& request, net::ServerReply& reply, bool patch) {
+  const auto found = objects_.find(request.path);
+  if (found == objects_.end()) return refuse(reply, 404, "NotFound", request.path);
+  auto object = found->second;
+  if (patch)
+    apply_merge_patch(object, Json::parse(request.body));
+  else
+    object = Json::parse(request.body);
+  const auto* finalizers = codec::find(object, {"metadata", "finalizers"});
+  if (kube::is_being_deleted(object) && (!finalizers || finalizers->empty())) {
+    record("DELETED", request.path, object);
+    objects_.erase(found);
+  } else {
+    record("MODIFIED", request.path, object);
+    found->second = object;
+  }
+  answer(reply, 200, object);
+}
+
+void FakeApi::remove(const net::ServerRequest& request, net::ServerReply& reply) {
+  const auto found = objects_.find(request.path);
+  if (found == objects_.end()) return refuse(reply, 404, "NotFound", request.path);
+  auto& object = found->second;
+  const auto* finalizers = codec::find(object, {"metadata", "finalizers"});
+  if (finalizers && !finalizers->empty()) {
+    object["metadata"]["deletionTimestamp"] = base::format_rfc3339(clock_.now());
+    record("MODIFIED", request.path, object);
+    return answer(reply, 200, object);
+  }
+  record("DELETED", request.path, object);
+  const auto last = object;
+  objects_.erase(found);
+  answer(reply, 200, last);
+}
+
+}  // namespace salvor::server

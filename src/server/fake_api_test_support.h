@@ -1,0 +1,52 @@
+// An API server in memory for this layer's tests: objects of any kind by path, with resourceVersions, merge
+// patches, label selectors, finalizers and watches. No discovery, no validation. Test-only.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "kube/client.h"
+#include "net/http_server.h"
+
+namespace salvor::server {
+
+using codec::Json;
+
+class FakeApi {
+ public:
+  explicit FakeApi(const base::Clock& clock);
+  ~FakeApi();
+
+  kube::Client& client() { return *client_; }
+
+ private:
+  void handle(const net::ServerRequest& request, net::ServerReply& reply);
+  void answer(net::ServerReply& reply, int status, const Json& body);
+  void refuse(net::ServerReply& reply, int status, const std::string& reason, const std::string& what);
+  void get(const net::ServerRequest& request, net::ServerReply& reply, const std::string& name);
+  void list(const net::ServerRequest& request, net::ServerReply& reply);
+  void watch(const net::ServerRequest& request, net::ServerReply& reply);
+  void create(const net::ServerRequest& request, net::ServerReply& reply);
+  void change(const net::ServerRequest& request, net::ServerReply& reply, bool patch);
+  void remove(const net::ServerRequest& request, net::ServerReply& reply);
+  void record(const std::string& type, const std::string& path, Json& object);
+
+  struct Event {
+    std::string type, path, object;
+  };
+
+  const base::Clock& clock_;
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::map<std::string, Json> objects_;  // path -> object; guarded by mutex_
+  std::vector<Event> events_;            // the n-th has resourceVersion n + 1; guarded by mutex_
+  int next_uid_ = 1;                     // guarded by mutex_
+  std::unique_ptr<net::HttpServer> server_;
+  std::unique_ptr<kube::Client> client_;
+};
+
+}  // namespace salvor::server
