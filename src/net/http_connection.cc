@@ -231,7 +231,7 @@ class Connection final : public HttpConnectionBase, public std::enable_shared_fr
 
   // Reads while the handler works, which is how a client's going away is noticed. What arrives is kept.
   void monitor() {
-    if (monitoring_ || buffer_.size() > 64 * 1024) return;
+    if (monitoring_ || buffer_.size() > 0) return;
     monitoring_ = true;
     stream_->async_read_some(buffer_.prepare(4096),
                              [self = this->shared_from_this()](auto error, size_t size) {
@@ -245,11 +245,11 @@ class Connection final : public HttpConnectionBase, public std::enable_shared_fr
                                  }
                                  self->close();
                                } else if (self->answered_) {
-                                 self->read_request();
                                  self->answered_ = false;
-                               } else {
-                                 self->monitor();
+                                 self->read_request();
                                }
+                               // Else the next request has begun to arrive: it waits in the buffer until this
+                               // one is answered.
                              });
   }
 
