@@ -119,6 +119,8 @@ ExecResult follow(net::WebSocket& socket, const ObjectName& pod, const ExecOptio
         deliver(options.error_output, data);
         break;
       case kStatus:
+        // Servers open each channel with an empty message.
+        if (data.empty()) break;
         return exec_result_of(data, pod);
       default:
         break;
