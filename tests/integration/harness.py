@@ -69,7 +69,7 @@ class ControlPlane:
 
     def kill(self):
         """SIGKILL to the control plane, as a crash would end it."""
-        pid = int((self.dir / "salvor.pid").read_text().split()[0])
+        pid = int((self.dir / "pid").read_text().split()[0])
         os.kill(pid, signal.SIGKILL)
         wait_for(f"the end of process {pid}", lambda: not pathlib.Path(f"/proc/{pid}/cmdline").exists() or
                  pathlib.Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z")

@@ -21,7 +21,7 @@ def memory_mib(pid, field):
 class Memory(unittest.TestCase):
     def setUp(self):
         self.plane = ControlPlane()
-        self.pid = int((self.plane.dir / "salvor.pid").read_text().split()[0])
+        self.pid = int((self.plane.dir / "pid").read_text().split()[0])
 
     def tearDown(self):
         self.plane.close()
