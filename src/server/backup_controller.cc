@@ -5,6 +5,7 @@
 
 #include "backup/backupper.h"
 #include "kube/discovery.h"
+#include "kube/selector.h"
 #include "server/lookups.h"
 
 namespace salvor::server {
@@ -204,6 +205,7 @@ velero::BackupStatus BackupController::run_engine(Stored<velero::Backup>& backup
     services.repository = [&](const std::string& name_space) {
       return volumes_.repository(name_space, location, cancel);
     };
+  services.node_agent_runs = [&](const std::string& node) { return node_agent_runs(node, cancel); };
   services.progress = [&](const velero::BackupStatus& status) {
     value.status = status;
     try {
@@ -215,6 +217,18 @@ velero::BackupStatus BackupController::run_engine(Stored<velero::Backup>& backup
   };
   const auto input = value;  // what the engine reads must not change under it
   return backup::run_backup(input, services, options, cancel);
+}
+
+// This process serves its own node; other nodes have a pod of the DaemonSet node-agent.
+bool BackupController::node_agent_runs(const std::string& node, const base::CancelToken& cancel) {
+  if (node == context_.options.node_name) return true;
+  kube::ListOptions agents;
+  agents.label_selector = "name=node-agent";
+  agents.field_selector = kube::field_equals("spec.nodeName", node);
+  const auto pods = context_.client.list(kube::resources::kPods, context_.options.name_space, agents, cancel);
+  return std::any_of(pods.begin(), pods.end(), [](const Json& pod) {
+    return codec::get_string(pod, {"status", "phase"}) == "Running";
+  });
 }
 
 void BackupController::count(const velero::Backup& backup) {

@@ -27,6 +27,7 @@ class BackupController final : public Controller {
   std::vector<std::string> prepare(velero::Backup& backup, const base::CancelToken& cancel);
   void run(Stored<velero::Backup>& backup, const base::CancelToken& cancel);
   velero::BackupStatus run_engine(Stored<velero::Backup>& backup, const base::CancelToken& cancel);
+  bool node_agent_runs(const std::string& node, const base::CancelToken& cancel);
   void count(const velero::Backup& backup);
 
   const VolumeServices& volumes_;
