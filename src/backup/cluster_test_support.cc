@@ -164,7 +164,8 @@ TestCluster::Target TestCluster::find(const std::string& path) const {
       target.name_space = parts[1];
       parts.erase(parts.begin(), parts.begin() + 2);
     }
-    if (parts[0] != kind.gvr.resource) continue;
+    // "namespaces/ns/pods" is no subresource of a namespace.
+    if (parts[0] != kind.gvr.resource || (kind.gvr.resource == "namespaces" && parts.size() > 2)) continue;
     target.kind = &kind;
     if (parts.size() > 1) target.name = parts[1];
     if (parts.size() > 2) target.subresource = parts[2];

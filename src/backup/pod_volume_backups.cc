@@ -178,7 +178,8 @@ std::vector<velero::PodVolumeBackup> PodVolumeBackups::back_up(const Json& pod,
       names.push_back(state.metadata.name());
       logger.info("PodVolumeBackup {} for volume {} created", names.back(), volume.volume.name);
       // The watch may have reported a later state already.
-      if (!state_of(names.back())) remember(std::move(state));
+      std::lock_guard lock(mutex_);
+      states_.try_emplace(names.back(), std::move(state));
     } catch (const base::Error& error) {
       if (error.code() == base::ErrorCode::kCancelled) {
         cancel_operations(names);
