@@ -268,7 +268,7 @@ bool OpenApiDocuments::answer(Exchange& exchange) {
   if (segments.size() < 2) return false;
   const bool protobuf = exchange.http.header("Accept").find("proto-openapi") != std::string_view::npos;
   const std::string type =
-      protobuf ? fmt::format("application/com.github.proto-openapi.spec.{}@v1.0+protobuf", segments[1])
+      protobuf ? fmt::format("application/com.github.proto-openapi.spec.{}.v1.0+protobuf", segments[1])
                : std::string("application/json");
   if (segments[1] == "v2" && segments.size() == 2) {
     exchange.reply.send(200, {{"Content-Type", type}, {"Vary", "Accept"}}, document("", protobuf));

@@ -232,7 +232,8 @@ void serve_pod_stream(Exchange& exchange, ObjectService& objects, PodBackend* po
   const std::string upgrade = base::to_lower(exchange.http.header("Upgrade"));
   if (upgrade == "websocket") return serve_websocket_exec(exchange, std::move(exec), wanted, *pods);
   if (upgrade == "spdy/3.1") {
-    return serve_spdy_exec(exchange, std::move(exec), wanted.in, wanted.out, wanted.err, *pods);
+    throw api_errors::bad_request(
+        "this server streams over WebSocket only, not SPDY; use kubectl 1.30 or newer");
   }
   throw api_errors::bad_request("Upgrade request required");
 }

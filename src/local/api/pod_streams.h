@@ -15,8 +15,4 @@ void serve_pod_stream(Exchange& exchange, ObjectService& objects, PodBackend* po
 std::string exec_status(int exit_code);
 std::string exec_failure(const std::string& message);
 
-// spdy_exec.cc: the same exec over a SPDY/3.1 connection.
-void serve_spdy_exec(Exchange& exchange, PodExec exec, bool with_stdin, bool with_stdout, bool with_stderr,
-                     PodBackend& pods);
-
 }  // namespace salvor::local

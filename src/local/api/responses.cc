@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "codec/yaml.h"
 #include "local/api/json_paths.h"
+#include "local/api/protobuf_reader.h"
 #include "local/api/table.h"
 
 namespace salvor::local {
@@ -97,6 +98,11 @@ Json read_body(const Exchange& exchange) {
     } catch (const base::Error& error) {
       throw api_errors::bad_request("error decoding YAML: " + error.message());
     }
+  }
+  if (media == "application/vnd.kubernetes.protobuf" && exchange.kind) {
+    auto object = read_protobuf(exchange.http.body, *exchange.kind);
+    if (!object) throw api_errors::bad_request("the object provided is not valid protobuf of its type");
+    return *object;
   }
   const bool json = media.empty() || media == "application/json" || media.ends_with("+json") ||
                     media == "text/plain" || media == "application/x-www-form-urlencoded";
