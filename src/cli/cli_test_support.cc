@@ -59,8 +59,9 @@ std::string golden(const std::string& name) {
 
 std::vector<Json> golden_objects(const std::string& kind) {
   const auto path = kGolden / "cluster/velero-objects.yaml";
+  const Json list = codec::parse_yaml(base::read_file(path), path.string()).at(0);
   std::vector<Json> found;
-  for (const auto& object : codec::parse_yaml(base::read_file(path), path.string()).at(0).at("items")) {
+  for (const auto& object : list.at("items")) {
     if (codec::get_string(object, {"kind"}) == kind) found.push_back(object);
   }
   return found;

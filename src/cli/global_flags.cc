@@ -36,6 +36,9 @@ constexpr std::array<std::string_view, 8> kValueFlags = {
 
 void add_global_flags(CLI::App& app, GlobalFlags& flags) {
   const auto option = [&](const char* name, std::string& into, const char* help) {
+    // A flag of the command itself comes first: `backup-location create --bucket`.
+    const std::string_view last = std::string_view(name).substr(std::string_view(name).find("--"));
+    if (app.get_option_no_throw(std::string(last)) != nullptr) return;
     app.add_option(name, into, help)->group(kGlobalGroup)->type_name("string");
   };
   option("-n,--namespace", flags.name_space,
