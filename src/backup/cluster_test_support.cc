@@ -181,7 +181,7 @@ void TestCluster::handle(const net::ServerRequest& request, net::ServerReply& re
   if (!target.kind) return send_status(reply, 404, "NotFound");
   if (target.subresource == "exec") return exec(target, request, reply);
   if (request.method == "POST") return create(target, request, reply);
-  if (target.name.empty() && query_value(request, "watch") == "true") return watch(target, request, reply);
+  if (target.name.empty() && !query_value(request, "watch").empty()) return watch(target, request, reply);
   if (target.name.empty()) return list(target, request, reply);
   std::optional<Json> found;
   {
