@@ -156,6 +156,9 @@ class Connection final : public HttpConnectionBase, public std::enable_shared_fr
     parser_->header_limit(64 * 1024);
     http::async_read_header(*stream_, buffer_, *parser_,
                             [self = this->shared_from_this()](auto error, size_t) {
+                              // A stated length is checked with the head already.
+                              if (error == http::error::body_limit)
+                                return self->refuse(413, "request body too large");
                               if (error) return self->close();
                               // A client that asks first waits a second for this otherwise.
                               if (beast::iequals(self->parser_->get()[http::field::expect], "100-continue")) {
@@ -191,7 +194,16 @@ class Connection final : public HttpConnectionBase, public std::enable_shared_fr
       boost::system::error_code ignored;
       socket_of(*self->stream_).shutdown(tcp::socket::shutdown_send, ignored);
       self->arm_timer(std::chrono::seconds(2));
-      self->monitor();
+      self->drain();
+    });
+  }
+
+  // Reads what the client still sends, so that closing does not take the answer away from it.
+  void drain() {
+    buffer_.consume(buffer_.size());
+    stream_->async_read_some(buffer_.prepare(16384), [self = this->shared_from_this()](auto error, size_t) {
+      if (error) return self->close();
+      self->drain();
     });
   }
 

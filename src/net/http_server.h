@@ -60,7 +60,7 @@ struct ServerOptions {
   size_t max_body = 64 * 1024 * 1024;
   size_t max_requests = 512;
   // PEM; when both are set the server speaks TLS.
-  std::string certificate_pem, key_pem;
+  std::string certificate_pem{}, key_pem{};
   std::chrono::milliseconds idle_timeout{120'000};
 };
 
