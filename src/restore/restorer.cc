@@ -335,8 +335,12 @@ class Restorer {
     std::lock_guard lock(mutex_);
     outcome_.results.errors.add(name_space, std::move(message));
   }
-  void report_progress() const {
-    if (services_.progress) services_.progress(outcome_.progress);
+  // At most once a second: the receiver writes it into an object. What comes last is in the outcome.
+  void report_progress() {
+    const auto now = std::chrono::steady_clock::now();
+    if (!services_.progress || now - reported_ < std::chrono::seconds(1)) return;
+    reported_ = now;
+    services_.progress(outcome_.progress);
   }
 
   const RestoreInput& input_;
@@ -354,6 +358,7 @@ class Restorer {
   std::mutex mutex_;  // guards what follows while a kind is being restored
   std::set<std::tuple<std::string, std::string, std::string>> done_;
   RestoreOutcome outcome_;
+  std::chrono::steady_clock::time_point reported_{};
   std::vector<PostHook> hooks_;
   std::vector<std::string> definitions_;
 };

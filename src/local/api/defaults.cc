@@ -58,7 +58,8 @@ void container_defaults(Json& container) {
       set_default(*reference, "apiVersion", "v1");
   });
   if (Json* resources = at_path(container, "resources"); resources->contains("limits")) {
-    for (const auto& [name, value] : Json((*resources)["limits"]).items()) {
+    const Json limits = (*resources)["limits"];  // a copy: what it lies in grows below
+    for (const auto& [name, value] : limits.items()) {
       if (!make_path(*resources, "requests").contains(name)) (*resources)["requests"][name] = value;
     }
   }
