@@ -188,7 +188,8 @@ std::optional<Json> discovery_document(const KindRegistry& registry, const std::
     for (const Group& group : groups_of(kinds)) {
       if (group.name != segments[1]) continue;
       document = {{"kind", "APIGroup"}, {"apiVersion", "v1"}};
-      for (const auto& [key, value] : group_entry(group).items()) document[key] = value;
+      const Json entry = group_entry(group);
+      for (const auto& [key, value] : entry.items()) document[key] = value;
     }
   }
   if (document.is_null()) return std::nullopt;
