@@ -68,9 +68,9 @@ struct LocalControlPlane::Impl {
     fs::permissions(directory, fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec);
     if (options.run_pods) start_pods(clock);
     create_default_class(client);
+    if (runtime) runtime->start();
     controllers = std::make_unique<ControllerLoop>(make_controllers(controller_context), client,
                                                    controller_context.logger);
-    if (runtime) runtime->start();
     base::write_file_atomic(directory / "kubeconfig", base::read_file(api.kubeconfig()), 0600);
   }
 

@@ -39,6 +39,15 @@ PodRuntime::~PodRuntime() {
 
 void PodRuntime::start() {
   watcher_ = std::thread([this] { watch_pods(); });
+  const auto announced = [this] {
+    std::lock_guard lock(mutex_);
+    return synced_ && std::all_of(workers_.begin(), workers_.end(),
+                                  [](const auto& worker) { return worker.second->announced(); });
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (!announced() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
 }
 
 void PodRuntime::stop() {
@@ -47,7 +56,6 @@ void PodRuntime::stop() {
   std::map<std::string, std::shared_ptr<PodWorker>> workers;
   {
     std::lock_guard lock(mutex_);
-    stopped_ = true;
     workers.swap(workers_);
     uids_.clear();
   }
@@ -101,6 +109,7 @@ void PodRuntime::on_pod(const kube::WatchEvent& event) {
 // What the first list does not name was deleted while nothing ran here.
 void PodRuntime::on_synced() {
   std::lock_guard lock(mutex_);
+  synced_ = true;
   for (const auto& uid : volumes_.known_pods()) {
     if (!workers_.contains(uid)) volumes_.remove(uid);
   }

@@ -29,6 +29,7 @@ class PodRuntime final : public PodBackend {
   PodRuntime(PodRuntimeOptions options, kube::Client& client, const base::Clock& clock, base::Logger logger);
   ~PodRuntime() override;
 
+  // Returns when what an earlier control plane wrote of running pods is corrected, or after some seconds.
   void start();
   // Ends all pods' processes; their objects stay. Idempotent.
   void stop();
@@ -56,7 +57,7 @@ class PodRuntime final : public PodBackend {
   std::map<std::string, std::shared_ptr<PodWorker>>
       workers_;                                   // by uid; guarded by mutex_. Shared with exec and logs
   std::map<kube::ObjectName, std::string> uids_;  // newest pod of a name; guarded by mutex_
-  bool stopped_ = false;                          // guarded by mutex_
+  bool synced_ = false;                           // guarded by mutex_: the first list is through
   std::thread watcher_;
 };
 

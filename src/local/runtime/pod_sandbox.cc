@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "local/runtime/interruptible_source.h"
 #include "local/runtime/pod_init.h"
 #include "local/runtime/sandbox_protocol.h"
 
@@ -75,16 +76,19 @@ struct Pipe {
 // Moves a Source into a descriptor until its end, in a thread. The reader may leave earlier.
 class InputPump {
  public:
-  InputPump(base::Source& from, Fd to, bool terminal) : to_(std::move(to)) {
-    thread_ = std::thread([this, &from, terminal] { run(from, terminal); });
+  InputPump(base::Source& from, Fd to, bool terminal) : from_(from), to_(std::move(to)) {
+    thread_ = std::thread([this, terminal] { run(terminal); });
   }
-  ~InputPump() { thread_.join(); }
+  ~InputPump() {
+    if (auto* source = dynamic_cast<InterruptibleSource*>(&from_)) source->interrupt();
+    thread_.join();
+  }
 
  private:
-  void run(base::Source& from, bool terminal) {
+  void run(bool terminal) {
     char buffer[16 * 1024];
     try {
-      while (const size_t size = from.read(buffer, sizeof buffer))
+      while (const size_t size = from_.read(buffer, sizeof buffer))
         base::write_all(to_.get(), {buffer, size}, "stdin");
       // A terminal has no end of file but its control character.
       if (terminal) base::write_all(to_.get(), "\x04", "stdin");
@@ -93,6 +97,7 @@ class InputPump {
     to_.reset();
   }
 
+  base::Source& from_;
   Fd to_;
   std::thread thread_;
 };

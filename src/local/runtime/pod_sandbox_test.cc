@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/process.h"
 #include "local/runtime/container_log.h"
+#include "local/runtime/interruptible_source.h"
 
 namespace salvor::local {
 namespace {
@@ -134,6 +135,25 @@ TEST_F(PodSandboxTest, ExecConnectsTheStreamsAndReturnsTheExitCode) {
   EXPECT_EQ(code, 7);
   EXPECT_EQ(text, "hello");
   EXPECT_EQ(exec({"bash", "-c", "kill -9 $$"}).first, 137);
+}
+
+// A client that keeps its end open and writes nothing.
+class SilentSource final : public InterruptibleSource {
+ public:
+  size_t read(char*, size_t) override {
+    interrupted_.get_future().wait();
+    return 0;
+  }
+  void interrupt() override { interrupted_.set_value(); }
+
+ private:
+  std::promise<void> interrupted_;
+};
+
+TEST_F(PodSandboxTest, ExecReturnsThoughTheClientKeepsItsInputOpen) {
+  start("sleep 1000");
+  SilentSource input;
+  EXPECT_EQ(exec({"bash", "-c", "exit 4"}, &input).first, 4);
 }
 
 TEST_F(PodSandboxTest, ExecOnATerminalIsATerminal) {

@@ -137,6 +137,9 @@ void PodWorker::run() {
 
 void PodWorker::run_pod() {
   recover_state();
+  // What an earlier control plane wrote of running containers holds no longer.
+  if (final_phase_.empty()) publish();
+  announced_ = true;
   while (mode() == Mode::kRun && final_phase_.empty()) {
     take_events();
     if (prepare()) {

@@ -53,6 +53,8 @@ class PodWorker {
   void removed();
   // The node stops: ends the processes within `grace`, leaves the object alone. Returns at once.
   void stop(std::chrono::milliseconds grace);
+  // The status in the API is this worker's, not that of an earlier control plane.
+  bool announced() const { return announced_ || finished_; }
   // The thread has nothing more to do.
   bool finished() const { return finished_; }
 
@@ -98,7 +100,7 @@ class PodWorker {
   const std::string uid_;
   base::Logger logger_;
   base::Fd wake_;
-  std::atomic<bool> finished_ = false;
+  std::atomic<bool> finished_ = false, announced_ = false;
 
   mutable std::mutex mutex_;
   Json pod_;                                 // guarded by mutex_: the newest version
