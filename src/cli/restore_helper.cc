@@ -40,10 +40,10 @@ int restore_helper_main(const std::vector<std::string>& args, const fs::path& re
   }
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(restores, error)) {
+    // A pod that runs as an ordinary user may not be allowed to; the data is there all the same.
     fs::remove_all(entry.path() / ".velero", error);
     if (error) {
       std::cerr << "cannot remove " << (entry.path() / ".velero").string() << ": " << error.message() << "\n";
-      return 1;
     }
   }
   std::cout << "all volumes are restored" << std::endl;

@@ -94,7 +94,8 @@ VolumeBackupResult back_up(RepositoryAccess& repositories, const RepositoryTarge
 // The restore-wait container polls for the marker and then removes the directory; it may run as any user.
 void write_marker(const fs::path& volume, const std::string& restore_uid) {
   const fs::path directory = volume / kMarkerDirectory;
-  if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
+  // Open to all, so that the container's user can remove what lies in it.
+  if ((::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) || ::chmod(directory.c_str(), 0777) != 0) {
     throw base::system_error(errno, fmt::format("create directory \"{}\"", directory.string()));
   }
   base::write_file_atomic(directory / restore_uid, "", 0644);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "local/api/json_paths.h"
+#include "local/runtime/interruptible_source.h"
 
 namespace salvor::local {
 
@@ -14,7 +15,7 @@ namespace {
 constexpr char kStdin = 0, kStdout = 1, kStderr = 2, kError = 3, kClose = static_cast<char>(0xff);
 
 // What the client sends on channel 0, read by the process's side.
-class QueueSource final : public base::Source {
+class QueueSource final : public InterruptibleSource {
  public:
   size_t read(char* buffer, size_t size) override {
     if (at_ == current_.size()) {
@@ -32,6 +33,7 @@ class QueueSource final : public base::Source {
     if (!data.empty()) queue_.push(std::move(data));
   }
   void close() { queue_.close(); }
+  void interrupt() override { close(); }
 
  private:
   base::BoundedQueue<std::string> queue_{16};

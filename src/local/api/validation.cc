@@ -184,7 +184,13 @@ void validate_workload(const Json& object, Causes& found) {
     found.push_back(causes::invalid("spec.replicas", integer_at(object, "spec.replicas"),
                                     "must be greater than or equal to 0"));
   }
-  validate_pod_spec(value_at(object, "spec.template.spec"), "spec.template.spec", found);
+  // Mounts of a stateful set may name its claim templates.
+  Json template_spec = value_at(object, "spec.template.spec");
+  const Json claims = value_at(object, "spec.volumeClaimTemplates");
+  for (const Json& claim : claims) {
+    template_spec["volumes"].push_back({{"name", string_at(claim, "metadata.name")}});
+  }
+  validate_pod_spec(template_spec, "spec.template.spec", found);
   if (string_at(object, "spec.template.spec.restartPolicy") != "Always") {
     found.push_back(causes::unsupported("spec.template.spec.restartPolicy",
                                         string_at(object, "spec.template.spec.restartPolicy"), {"Always"}));
