@@ -88,9 +88,10 @@ struct StateStore::Reader {
                           "SELECT revision, namespace, name, labels, fields, body FROM versions INDEXED BY "
                           "live WHERE resource = ? AND "
                           "namespace = ? AND name > ? AND next = 0 ORDER BY name"};
-  Statement replaced{database,
-                     "SELECT revision, namespace, name FROM versions INDEXED BY replaced WHERE next > 0 AND next > ?1 AND "
-                     "revision <= ?1 AND resource = ?2 AND type < 2"};
+  Statement replaced{
+      database,
+      "SELECT revision, namespace, name FROM versions INDEXED BY replaced WHERE next > 0 AND next > ?1 AND "
+      "revision <= ?1 AND resource = ?2 AND type < 2"};
   Statement by_revision{
       database, "SELECT revision, namespace, name, labels, fields, body FROM versions WHERE revision = ?"};
   Statement changes{
