@@ -28,6 +28,8 @@ struct ActionContext {
   // Volumes of a pod, named by its backed-up namespace and name, that have file-system backups.
   std::function<std::vector<std::string>(const kube::ObjectName& pod)> volumes_with_data;
   std::string restore_uid;
+  // Image of the init container that waits for volume data, with a program /velero-restore-helper. Empty: the
+  // pod's own image and its /bin/sh, so that no further image is needed.
   std::string helper_image;
 
   std::string map_namespace(const std::string& name) const {

@@ -51,6 +51,20 @@ TEST(PodAction, WaitsForVolumeDataBeforeItsOwnInitContainers) {
   EXPECT_EQ(init[1]["name"], "own");
 }
 
+TEST(PodAction, WaitsInThePodsOwnImageWhenNoHelperImageIsGiven) {
+  Json pod = parse(R"({"metadata":{"name":"p","namespace":"neurectomy"},"spec":{"containers":[
+    {"name":"side","image":"side:1"},
+    {"name":"c","image":"postgres:15","volumeMounts":[{"name":"data","mountPath":"/d"}]}]}})");
+  auto without_image = context({"data"});
+  without_image.helper_image.clear();
+  run_item_actions("pods", pod, without_image);
+  const Json& wait = pod["spec"]["initContainers"][0];
+  EXPECT_EQ(wait["name"], "restore-wait");
+  EXPECT_EQ(wait["image"], "postgres:15");
+  EXPECT_EQ(wait["command"][0], "/bin/sh");
+  EXPECT_NE(wait["command"][2].get<std::string>().find(".velero/uid-1"), std::string::npos);
+}
+
 TEST(ServiceAction, DropsAllocatedPortsAndAddressesButKeepsChosenOnes) {
   const char* text = R"({"metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":
     "{\"spec\":{\"ports\":[{\"nodePort\":30001,\"port\":80}]}}"}},"spec":{"clusterIP":"10.96.0.9",

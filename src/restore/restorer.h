@@ -41,7 +41,7 @@ struct RestoreServices {
 struct RestoreOptions {
   std::string name_space = velero::kDefaultNamespace;  // the server's
   std::vector<std::string> resource_priorities;        // empty: default_resource_priorities()
-  std::string helper_image = "salvor/salvor:latest";   // of the restore-wait init container
+  std::string helper_image;                            // see ActionContext
   std::chrono::nanoseconds resource_timeout = std::chrono::minutes(10);
   std::chrono::nanoseconds terminating_resource_timeout = std::chrono::minutes(10);
   std::chrono::nanoseconds pod_volume_timeout = std::chrono::hours(4);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "restore/actions/actions.h"
 #include "restore/actions/json_edit.h"
 
@@ -16,7 +18,30 @@ void for_each_container(Json& pod, Function function) {
   }
 }
 
-Json wait_container(const std::vector<std::string>& volumes, const ActionContext& context) {
+// Waits for each volume's mark, then removes the marks as far as the container's user may.
+std::string wait_script(const std::string& restore_uid) {
+  return fmt::format(
+      "for volume in /restores/*; do until [ -e \"$volume/.velero/{}\" ]; do sleep 1; done; done; "
+      "rm -rf /restores/*/.velero 2>/dev/null; exit 0",
+      restore_uid);
+}
+
+// The container that mounts one of the volumes: its image is there wherever the pod can run.
+const Json* container_of(const Json& pod, const std::vector<std::string>& volumes) {
+  const Json* const containers = codec::find(pod, {"spec", "containers"});
+  if (containers == nullptr || !containers->is_array() || containers->empty()) return nullptr;
+  for (const auto& container : *containers) {
+    const Json* const mounts = codec::find(container, {"volumeMounts"});
+    if (mounts == nullptr || !mounts->is_array()) continue;
+    for (const auto& mount : *mounts) {
+      const std::string name = codec::get_string(mount, {"name"});
+      if (std::find(volumes.begin(), volumes.end(), name) != volumes.end()) return &container;
+    }
+  }
+  return &containers->front();
+}
+
+Json wait_container(const Json& pod, const std::vector<std::string>& volumes, const ActionContext& context) {
   Json mounts = Json::array();
   for (const auto& volume : volumes)
     mounts.push_back({{"name", volume}, {"mountPath", "/restores/" + volume}});
@@ -24,14 +49,25 @@ Json wait_container(const std::vector<std::string>& volumes, const ActionContext
     return Json{{"name", name}, {"valueFrom", {{"fieldRef", {{"apiVersion", "v1"}, {"fieldPath", path}}}}}};
   };
   const Json limits{{"cpu", "100m"}, {"memory", "128Mi"}};
-  return Json{{"name", kWaitContainer},
-              {"image", context.helper_image},
-              {"args", Json::array({context.restore_uid})},
-              {"command", Json::array({"/velero-restore-helper"})},
-              {"env", Json::array({from_field("POD_NAMESPACE", "metadata.namespace"),
-                                   from_field("POD_NAME", "metadata.name")})},
-              {"volumeMounts", std::move(mounts)},
-              {"resources", {{"limits", limits}, {"requests", limits}}}};
+  Json container{{"name", kWaitContainer}};
+  const Json* const own = container_of(pod, volumes);
+  if (context.helper_image.empty() && own != nullptr) {
+    container["image"] = codec::get_string(*own, {"image"});
+    if (const Json* const policy = codec::find(*own, {"imagePullPolicy"}))
+      container["imagePullPolicy"] = *policy;
+    if (const Json* const security = codec::find(*own, {"securityContext"}))
+      container["securityContext"] = *security;
+    container["command"] = Json::array({"/bin/sh", "-c", wait_script(context.restore_uid)});
+  } else {
+    container["image"] = context.helper_image;
+    container["args"] = Json::array({context.restore_uid});
+    container["command"] = Json::array({"/velero-restore-helper"});
+  }
+  container["env"] = Json::array(
+      {from_field("POD_NAMESPACE", "metadata.namespace"), from_field("POD_NAME", "metadata.name")});
+  container["volumeMounts"] = std::move(mounts);
+  container["resources"] = Json{{"limits", limits}, {"requests", limits}};
+  return container;
 }
 
 }  // namespace
@@ -79,7 +115,7 @@ void add_restore_wait_container(Json& pod, const ActionContext& context, ActionR
     const std::string name = codec::get_string(container, {"name"});
     return name == kWaitContainer || name == kLegacyWaitContainer;
   });
-  Json containers = Json::array({wait_container(volumes, context)});
+  Json containers = Json::array({wait_container(pod, volumes, context)});
   if (existing != nullptr && existing->is_array()) {
     for (auto& container : *existing) containers.push_back(std::move(container));
   }
