@@ -23,12 +23,13 @@ std::string claim_of_volume(const codec::Json& pod, const std::string& volume) {
 }  // namespace
 
 PodVolumeRestores::PodVolumeRestores(kube::Client& client, const velero::Restore& restore,
-                                     std::string name_space,
+                                     std::string name_space, std::string location,
                                      const std::vector<velero::PodVolumeBackup>& backups,
                                      base::Random& random, base::Logger logger)
     : client_(client),
       restore_(restore),
       name_space_(std::move(name_space)),
+      location_(std::move(location)),
       random_(random),
       logger_(std::move(logger)) {
   for (const auto& backup : backups) {
@@ -76,7 +77,7 @@ void PodVolumeRestores::start(const kube::ObjectName& backed_up_pod, const codec
                       .name = kube::name_of(created_pod),
                       .uid = kube::uid_of(created_pod)};
     order.spec.volume = backup->spec.volume;
-    order.spec.backup_storage_location = backup->spec.backup_storage_location;
+    order.spec.backup_storage_location = location_;
     order.spec.repo_identifier = backup->spec.repo_identifier;
     order.spec.uploader_type = backup->spec.uploader_type;
     order.spec.snapshot_id = backup->status.snapshot_id;

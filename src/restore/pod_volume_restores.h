@@ -20,9 +20,10 @@ namespace salvor::restore {
 
 class PodVolumeRestores {
  public:
+  // `location` is where the backup lies now, which need not be the name it was made under.
   PodVolumeRestores(kube::Client& client, const velero::Restore& restore, std::string name_space,
-                    const std::vector<velero::PodVolumeBackup>& backups, base::Random& random,
-                    base::Logger logger);
+                    std::string location, const std::vector<velero::PodVolumeBackup>& backups,
+                    base::Random& random, base::Logger logger);
 
   // Volumes of a backed-up pod that have data in a repository.
   std::vector<std::string> volumes_of(const kube::ObjectName& backed_up_pod) const;
@@ -55,6 +56,7 @@ class PodVolumeRestores {
   kube::Client& client_;
   const velero::Restore& restore_;
   const std::string name_space_;
+  const std::string location_;
   base::Random& random_;
   const base::Logger logger_;
   std::map<kube::ObjectName, std::vector<const velero::PodVolumeBackup*>>

@@ -1,13 +1,12 @@
 """The main job, as a newcomer runs it: on a directory, and on a real S3 (Ceph's RADOS gateway)."""
 import json
-import os
 import pathlib
 import shutil
-import socket
+import subprocess
 import tempfile
 import unittest
 
-from harness import BIN, SOURCE, run
+from harness import BIN, SOURCE, run, wait_for
 
 
 def quickstart(directory, *flags, env=None):
@@ -32,16 +31,18 @@ class MainJob(unittest.TestCase):
         self.assertEqual(facts["files-1: MLflow files"], "byte-equal")
 
     def test_it_passes_on_ceph(self):
-        script = SOURCE / "tests" / "services" / "ceph-s3"
-        started = run(script, "start", self.directory / "ceph", check=True)
-        endpoint = started.out.split()[-1]
+        ready = self.directory / "ceph" / "ready"
+        service = subprocess.Popen([SOURCE / "tests" / "services" / "ceph-s3", self.directory / "ceph"])
         try:
+            wait_for("Ceph's gateway to answer", ready.exists, timeout=90)
+            endpoint, access, secret = ready.read_text().split()
             result, report = quickstart(self.directory / "run", "--s3", endpoint,
-                                        env={"AWS_ACCESS_KEY_ID": "AK", "AWS_SECRET_ACCESS_KEY": "SK"})
+                                        env={"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret})
             self.assertEqual(result.code, 0, result)
             self.assertEqual(report["store"], endpoint)
         finally:
-            run(script, "stop", self.directory / "ceph")
+            service.terminate()
+            service.wait(30)
 
 
 if __name__ == "__main__":
