@@ -1,13 +1,11 @@
 #include "base/stream.h"
 
-#include <cstring>
 #include <memory>
 
 namespace salvor::base {
 
 size_t ViewSource::read(char* buffer, size_t size) {
-  const size_t count = std::min(size, data_.size());
-  std::memcpy(buffer, data_.data(), count);
+  const size_t count = data_.copy(buffer, size);
   data_.remove_prefix(count);
   return count;
 }

@@ -82,7 +82,7 @@ bool split_name(std::string_view name, std::string_view& prefix, std::string_vie
 Block make_header(std::string_view prefix, std::string_view name, std::uint64_t size, std::int64_t time,
                   int mode, char type) {
   Block block{};
-  std::memcpy(block.data() + kName.offset, name.data(), std::min(name.size(), kName.width));
+  name.copy(block.data() + kName.offset, kName.width);
   put_octal(block, kMode, static_cast<std::uint64_t>(mode));
   put_octal(block, kUid, 0);
   put_octal(block, kGid, 0);
@@ -90,7 +90,7 @@ Block make_header(std::string_view prefix, std::string_view name, std::uint64_t 
   put_octal(block, kTime, static_cast<std::uint64_t>(std::max<std::int64_t>(time, 0)));
   block[kType] = type;
   std::memcpy(block.data() + kMagic, "ustar\00000", 8);
-  std::memcpy(block.data() + kPrefix.offset, prefix.data(), prefix.size());
+  prefix.copy(block.data() + kPrefix.offset, prefix.size());
   const std::string sum = fmt::format("{:06o}", checksum(block));
   std::memcpy(block.data() + kChecksum.offset, sum.data(), 6);
   block[kChecksum.offset + 6] = '\0';
