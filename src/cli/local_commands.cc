@@ -37,8 +37,11 @@ class BackupServer {
   BackupServer(local::LocalControlPlane& plane, server::ServerOptions options, const base::Logger& logger)
       : client_(plane.connection(), {.user_agent = "salvor-server"}, logger),
         server_(client_, std::move(options), clock_, random_, logger),
-        logger_(logger),
-        thread_([this] { run(); }) {}
+        logger_(logger) {
+    // `local up` says that all is up once this has returned: then the first command must work.
+    server_.prepare(cancel_.token());
+    thread_ = std::thread([this] { run(); });
+  }
   ~BackupServer() {
     cancel_.cancel();
     thread_.join();

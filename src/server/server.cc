@@ -72,6 +72,8 @@ struct Server::Impl {
       controllers.push_back(std::move(controller));
   }
 
+  bool prepared = false;
+
   void ensure_namespace(const base::CancelToken& cancel) {
     if (client.get(kube::resources::kNamespaces, {"", options.name_space}, cancel)) return;
     try {
@@ -101,14 +103,21 @@ std::uint16_t Server::metrics_port() const {
   return impl_->metrics_port;
 }
 
+void Server::prepare(const base::CancelToken& cancel) {
+  auto& server = *impl_;
+  if (server.prepared) return;
+  server.start_step("create the namespace", cancel, [&] { server.ensure_namespace(cancel); });
+  if (server.options.install_crds)
+    server.start_step("install the custom resource definitions", cancel,
+                      [&] { ensure_crds(server.client, cancel); });
+  server.prepared = true;
+}
+
 void Server::run(const base::CancelToken& cancel) {
   auto& server = *impl_;
   std::optional<MetricsServer> metrics;
   try {
-    server.start_step("create the namespace", cancel, [&] { server.ensure_namespace(cancel); });
-    if (server.options.install_crds)
-      server.start_step("install the custom resource definitions", cancel,
-                        [&] { ensure_crds(server.client, cancel); });
+    prepare(cancel);
     if (!server.options.metrics_address.empty()) {
       metrics.emplace(server.options.metrics_address, server.metrics, server.logger);
       server.metrics_port = metrics->port();

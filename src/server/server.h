@@ -58,7 +58,10 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Creates the namespace and the CRDs if they are missing, then reconciles until cancelled. Returns once
+  // Creates the namespace and the CRDs if they are missing and waits until they serve, so that a client may
+  // use them as soon as this returns. run does it first unless it was done.
+  void prepare(const base::CancelToken& cancel = {});
+  // Prepares, then reconciles until cancelled. Returns once
   // every running backup and restore has finished or recorded its phase. Call once.
   void run(const base::CancelToken& cancel);
   // Of the metrics server while it runs; 0 otherwise.
