@@ -1,6 +1,7 @@
 #include "codec/seal.h"
 
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -67,6 +68,31 @@ TEST(Scrypt, ReproducesRestics) {
   EXPECT_EQ(to_hex(scrypt("geheim", salt, {.n = 16384, .r = 8, .p = 1}, 64)),
             "cc66e69192f15b74db1517365219cd3bbc9596c9d89742c0994c07731e4a87225660816cdb814e9d9fb6d37480a6a772"
             "c7de7f285da1d924c3ea502395cf652a");
+}
+
+TEST(Scrypt, ReproducesTheStandardsVectors) {
+  // RFC 7914, section 12.
+  EXPECT_EQ(to_hex(scrypt("", "", {.n = 16, .r = 1, .p = 1}, 64)),
+            "77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442"
+            "fcd0069ded0948f8326a753a0fc81f17e8d3e0fb2e0d3628cf35e20c38d18906");
+  EXPECT_EQ(to_hex(scrypt("password", "NaCl", {.n = 1024, .r = 8, .p = 16}, 64)),
+            "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162"
+            "2eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640");
+}
+
+// Any number of parts, full and partly filled lanes, every table period.
+TEST(Scrypt, EqualsOpenSslForAnyNumberOfParts) {
+  for (const std::uint64_t n : {2U, 4U, 8U, 64U, 4096U}) {
+    for (std::uint32_t p = 1; p <= 19; p += 3) {
+      unsigned char expected[40];
+      ASSERT_EQ(EVP_PBE_scrypt("secret", 6, reinterpret_cast<const unsigned char*>("salt"), 4, n, 3, p,
+                               1U << 30, expected, sizeof expected),
+                1);
+      EXPECT_EQ(scrypt("secret", "salt", {.n = n, .r = 3, .p = p}, sizeof expected),
+                std::string(reinterpret_cast<const char*>(expected), sizeof expected))
+          << n << " " << p;
+    }
+  }
 }
 
 TEST(Scrypt, RefusesParametersOutOfRange) {

@@ -127,8 +127,7 @@ std::optional<codec::SealKey> decode_key_file(std::string_view json, std::string
 
 std::string add_key_file(storage::ObjectStore& store, const codec::SealKey& master, std::string_view password,
                          const Environment& environment, const base::CancelToken& cancel) {
-  const auto parameters =
-      environment.key_derivation ? *environment.key_derivation : codec::calibrate_scrypt();
+  const auto parameters = environment.key_derivation.value_or(codec::kNewKeyParameters);
   const std::string file =
       encode_key_file(master, password, parameters, environment.clock, environment.random);
   const std::string name = codec::to_hex(codec::sha256(file));

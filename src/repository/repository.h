@@ -35,7 +35,7 @@ struct Environment {
   base::Logger logger;
   unsigned connections = 5;  // concurrent store operations
   unsigned threads = 0;      // for sealing and compressing; 0: cores
-  // Of new keys; unset: calibrated to half a second on this machine.
+  // Of new keys; unset: codec::kNewKeyParameters.
   std::optional<codec::ScryptParameters> key_derivation = std::nullopt;
 };
 
