@@ -1,8 +1,11 @@
 #include "repository/lock.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <mutex>
 #include <vector>
 
@@ -20,6 +23,7 @@ constexpr auto kFirstRetry = std::chrono::seconds(5), kLongestRetry = std::chron
 
 struct HeldLock {
   std::string name;
+  base::Time modified;  // by the store's clock
   LockDocument document;
 };
 
@@ -29,8 +33,8 @@ std::vector<HeldLock> read_locks(Repository& repository, const base::CancelToken
   for (const StoredFile& file : repository.list_files(FileKind::kLock, cancel)) {
     if (file.size == 0) continue;
     try {
-      locks.push_back(
-          {file.name, decode_lock(repository.load_document(FileKind::kLock, file.name, cancel), file.name)});
+      const std::string json = repository.load_document(FileKind::kLock, file.name, cancel);
+      locks.push_back({file.name, file.modified, decode_lock(json, file.name)});
     } catch (const base::Error& error) {
       if (error.code() != ErrorCode::kNotFound) throw;  // released since the listing
     }
@@ -42,6 +46,65 @@ std::string describe_lock(const HeldLock& lock) {
   return fmt::format("lock {} ({}, PID {} on {} by {}, since {})", lock.name.substr(0, 8),
                      lock.document.exclusive ? "exclusive" : "shared", lock.document.pid,
                      lock.document.hostname, lock.document.username, lock.document.time);
+}
+
+// "" when the system does not tell.
+std::string this_pid_space() {
+  std::ifstream boot("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  struct stat space {};
+  if (!std::getline(boot, id) || stat("/proc/self/ns/pid", &space) != 0) return "";
+  return fmt::format("{}/{}", id, space.st_ino);
+}
+
+bool is_gone(std::int64_t pid) {
+  return pid > 0 && kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
+}
+
+bool is_old(const LockDocument& lock, base::Time now, base::Duration stale_after) {
+  const auto time = base::parse_rfc3339(lock.time);
+  return !time || now - *time > stale_after;
+}
+
+// As `unlock` takes it, which is restic's rule.
+bool is_stale(const LockDocument& lock, const Identity& me, base::Time now, base::Duration stale_after) {
+  return is_old(lock, now, stale_after) || (lock.hostname == me.hostname && is_gone(lock.pid));
+}
+
+// Needs nobody's judgement. A host name would not do: containers that do not see each other's processes may
+// share one.
+bool is_of_dead_process(const LockDocument& lock, const std::string& pid_space) {
+  return !lock.pid_space.empty() && lock.pid_space == pid_space && is_gone(lock.pid);
+}
+
+// Removes what no living process holds. A lock is old only if two clocks agree: its writer's against ours,
+// and the store's, which timed the lock `own` just now; one clock may be wrong by any amount.
+std::vector<HeldLock> remove_dead(Repository& repository, std::vector<HeldLock> locks, const std::string& own,
+                                  const LockOptions& options, const base::CancelToken& cancel) {
+  const auto mine = std::ranges::find(locks, own, &HeldLock::name);
+  if (mine == locks.end()) base::fail(ErrorCode::kLocked, "the lock {} was removed by someone else", own);
+  const base::Time store_time = mine->modified, now = repository.environment().clock.now();
+  const std::string pid_space = this_pid_space();
+  std::erase_if(locks, [&](const HeldLock& lock) {
+    if (lock.name == own) return false;
+    const bool old =
+        is_old(lock.document, now, options.stale_after) && store_time - lock.modified > options.stale_after;
+    if (!old && !is_of_dead_process(lock.document, pid_space)) return false;
+    repository.environment().logger.warning("removing the stale {}", describe_lock(lock));
+    repository.remove_file(FileKind::kLock, lock.name, cancel);
+    return true;
+  });
+  return locks;
+}
+
+// Those that only a look at the store's clock can tell dead from living.
+std::vector<HeldLock> without_suspects(std::vector<HeldLock> locks, base::Time now,
+                                       const LockOptions& options) {
+  const std::string pid_space = this_pid_space();
+  std::erase_if(locks, [&](const HeldLock& lock) {
+    return is_old(lock.document, now, options.stale_after) || is_of_dead_process(lock.document, pid_space);
+  });
+  return locks;
 }
 
 void refuse_conflict(const std::vector<HeldLock>& locks, LockMode mode, const std::string& own) {
@@ -64,15 +127,18 @@ std::string write_lock(Repository& repository, LockMode mode, const base::Cancel
   lock.pid = identity.pid;
   lock.uid = identity.uid;
   lock.gid = identity.gid;
+  lock.pid_space = this_pid_space();
   return repository.save_document(FileKind::kLock, encode_lock(lock), cancel);
 }
 
 std::string acquire(Repository& repository, const LockOptions& options, const base::CancelToken& cancel) {
-  refuse_conflict(read_locks(repository, cancel), options.mode, "");
+  const base::Time now = repository.environment().clock.now();
+  refuse_conflict(without_suspects(read_locks(repository, cancel), now, options), options.mode, "");
   const std::string own = write_lock(repository, options.mode, cancel);
   try {
-    if (!cancel.sleep(options.settle)) cancel.check();
-    refuse_conflict(read_locks(repository, cancel), options.mode, own);
+    if (!repository.store().lists_at_once() && !cancel.sleep(options.settle)) cancel.check();
+    refuse_conflict(remove_dead(repository, read_locks(repository, cancel), own, options, cancel),
+                    options.mode, own);
   } catch (...) {
     repository.remove_file(FileKind::kLock, own, {});
     throw;
@@ -97,13 +163,6 @@ std::string acquire_with_retries(Repository& repository, const LockOptions& opti
   }
 }
 
-bool is_stale(const LockDocument& lock, const Identity& me, base::Time now, base::Duration stale_after) {
-  const auto time = base::parse_rfc3339(lock.time);
-  if (!time || now - *time > stale_after) return true;
-  if (lock.hostname != me.hostname || lock.pid <= 0) return false;
-  return kill(static_cast<pid_t>(lock.pid), 0) != 0 && errno == ESRCH;
-}
-
 }  // namespace
 
 std::string encode_lock(const LockDocument& lock) {
@@ -115,6 +174,7 @@ std::string encode_lock(const LockDocument& lock) {
   json["pid"] = lock.pid;
   if (lock.uid != 0) json["uid"] = lock.uid;
   if (lock.gid != 0) json["gid"] = lock.gid;
+  if (!lock.pid_space.empty()) json["pid_space"] = lock.pid_space;
   return codec::to_json(json);
 }
 
@@ -130,6 +190,7 @@ LockDocument decode_lock(std::string_view json, std::string_view name) {
     lock.pid = document.value("pid", std::int64_t{0});
     lock.uid = document.value("uid", std::uint32_t{0});
     lock.gid = document.value("gid", std::uint32_t{0});
+    lock.pid_space = document.value("pid_space", std::string());
   } catch (const Json::exception&) {
     base::fail(ErrorCode::kCorrupt, "lock {}: a member of the wrong type", name);
   }

@@ -1,7 +1,9 @@
 // restic's repository locks: files under locks/ that say who works on the repository and whether alone. A
-// held lock is rewritten every five minutes; one that is older than thirty minutes is stale, and only
-// `unlock` removes it. Errors: kLocked when another's lock is in the way (the message says whose), kCorrupt
-// for an unreadable lock.
+// held lock is rewritten every five minutes; one that is older than thirty minutes by its writer's clock and
+// by the store's is stale. A stale lock, and one whose process is proved dead (written in this pid namespace
+// since this boot, and no such process), is removed by whoever finds it in the way: a job that was killed
+// does not stop the next one. restic leaves that to `unlock`. Errors: kLocked when another's lock is in the
+// way (the message says whose), kCorrupt for an unreadable lock.
 #pragma once
 
 #include <condition_variable>
@@ -23,6 +25,8 @@ struct LockDocument {
   bool exclusive = false;
   std::string hostname, username;
   std::int64_t pid = 0;
+  // Where the pid counts: boot and pid namespace; "" in restic's locks. restic ignores the member.
+  std::string pid_space;
   std::uint32_t uid = 0, gid = 0;
 };
 
@@ -33,7 +37,8 @@ LockDocument decode_lock(std::string_view json, std::string_view name);
 struct LockOptions {
   LockMode mode = LockMode::kShared;
   base::Duration retry_for{0};  // --retry-lock: keep trying for so long
-  // Read the files back after this pause to see a rival that came at the same time; restic's value.
+  // Read the files back after this pause to see a rival that came at the same time; restic's value. No pause
+  // on a store that lists at once: of two who each write and then list, the one who lists later sees both.
   base::Duration settle = std::chrono::milliseconds(200);
   base::Duration refresh_every = std::chrono::minutes(5);
   base::Duration stale_after = std::chrono::minutes(30);

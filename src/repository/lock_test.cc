@@ -1,6 +1,9 @@
 #include "repository/lock.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <csignal>
 
 #include "base/error.h"
 #include "codec/hash.h"
@@ -74,11 +77,45 @@ TEST_F(Lock, IsSharedByReadersAndRefusedToAnExclusiveOne) {
   EXPECT_EQ(count(), 2U);
 }
 
-TEST_F(Lock, ExclusiveRefusesAllOthersAlsoWhenOld) {
-  write_foreign_lock(true, "2020-01-01T00:00:00Z", "elsewhere", 1);
+TEST_F(Lock, OfALivingProcessElsewhereIsRefused) {
+  write_foreign_lock(true, "2026-11-22T11:31:00Z", "elsewhere", 1);
   EXPECT_EQ(failure(kShared), ErrorCode::kLocked);
   EXPECT_EQ(failure(kExclusive), ErrorCode::kLocked);
   EXPECT_EQ(count(), 1U);
+}
+
+TEST_F(Lock, OldByItsWritersClockAloneIsRefused) {
+  write_foreign_lock(true, "2020-01-01T00:00:00Z", "elsewhere", 1);  // but the store has it from now
+  EXPECT_EQ(failure(kShared), ErrorCode::kLocked);
+  EXPECT_EQ(count(), 1U);
+}
+
+TEST_F(Lock, OldByBothClocksIsRemovedByTheNext) {
+  write_foreign_lock(true, "2026-11-22T12:00:00Z", "elsewhere", 1);
+  fixture_.clock.advance(std::chrono::minutes(31));
+  const LockGuard guard(*repository_, kExclusive);
+  EXPECT_EQ(count(), 1U);
+}
+
+TEST_F(Lock, OfAProcessThatIsGoneIsRemovedByTheNext) {
+  const pid_t child = fork();
+  if (child == 0) raise(SIGKILL);
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);
+  LockDocument lock;
+  {
+    const LockGuard own(*repository_, kExclusive);
+    lock = decode_lock(repository_->load_document(FileKind::kLock, own.name()), own.name());
+  }
+  ASSERT_FALSE(lock.pid_space.empty());
+  lock.pid = child;
+  repository_->save_document(FileKind::kLock, encode_lock(lock));
+  {
+    const LockGuard guard(*repository_, kExclusive);
+    EXPECT_EQ(count(), 1U);
+  }
+  lock.pid_space = "another boot/1";
+  repository_->save_document(FileKind::kLock, encode_lock(lock));
+  EXPECT_EQ(failure(kShared), ErrorCode::kLocked);
 }
 
 TEST_F(Lock, RetriesUntilItsTimeIsOver) {

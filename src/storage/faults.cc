@@ -319,6 +319,9 @@ std::optional<std::string> FaultStore::presigned_get(const std::string& key, bas
   return impl_->under->presigned_get(key, valid_for);
 }
 
+bool FaultStore::lists_at_once() const {
+  return impl_->under->lists_at_once();
+}
 std::string FaultStore::describe() const {
   return impl_->under->describe();
 }

@@ -62,6 +62,7 @@ class FaultStore : public ObjectStore {
   void remove(const std::string& key, const base::CancelToken& cancel = {}) override;
   std::unique_ptr<Upload> start_upload(const std::string& key, const base::CancelToken& cancel = {}) override;
   std::optional<std::string> presigned_get(const std::string& key, base::Duration valid_for) override;
+  bool lists_at_once() const override;
   std::string describe() const override;
 
  private:

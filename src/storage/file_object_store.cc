@@ -2,7 +2,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,6 +32,28 @@ constexpr std::chrono::hours kTemporaryLifetime{24};
 base::Time modified_time(const struct stat& info) {
   return base::Time(std::chrono::seconds(info.st_mtim.tv_sec) +
                     std::chrono::nanoseconds(info.st_mtim.tv_nsec));
+}
+
+// Whether others see the directory through caches of their own.
+bool is_on_network(const fs::path& path) {
+  constexpr unsigned kCeph = 0x00c36400, kLustre = 0x0bd00bd0;  // not in the header
+  struct statfs info {};
+  if (statfs(path.c_str(), &info) != 0) return true;
+  switch (static_cast<unsigned>(info.f_type)) {
+    case NFS_SUPER_MAGIC:
+    case SMB_SUPER_MAGIC:
+    case SMB2_SUPER_MAGIC:
+    case CIFS_SUPER_MAGIC:
+    case FUSE_SUPER_MAGIC:
+    case V9FS_MAGIC:
+    case AFS_SUPER_MAGIC:
+    case CODA_SUPER_MAGIC:
+    case kCeph:
+    case kLustre:
+      return true;
+    default:
+      return false;
+  }
 }
 
 // A name in a directory; folders carry a slash, which gives keys their byte order ("a.b" before "a/x").
@@ -64,6 +88,7 @@ class FileObjectStore final : public ObjectStore {
   std::optional<std::string> presigned_get(const std::string& key, base::Duration) override {
     return "file://" + net::percent_encode(fs::absolute(path_of(key)).string(), true);
   }
+  bool lists_at_once() const override { return !is_on_network(root_); }
   std::string describe() const override { return root_.string(); }
 
   const FileStoreOptions& options() const { return options_; }

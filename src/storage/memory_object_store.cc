@@ -123,6 +123,7 @@ class MemoryObjectStore final : public ObjectStore {
   std::optional<std::string> presigned_get(const std::string&, base::Duration) override {
     return std::nullopt;
   }
+  bool lists_at_once() const override { return true; }
   std::string describe() const override { return "memory"; }
 
  private:

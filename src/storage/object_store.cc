@@ -54,6 +54,7 @@ class PrefixStore final : public ObjectStore {
   std::optional<std::string> presigned_get(const std::string& key, base::Duration valid_for) override {
     return store_->presigned_get(prefix_ + key, valid_for);
   }
+  bool lists_at_once() const override { return store_->lists_at_once(); }
   std::string describe() const override {
     return prefix_.empty() ? store_->describe()
                            : store_->describe() + "/" + prefix_.substr(0, prefix_.size() - 1);

@@ -77,6 +77,9 @@ class ObjectStore {
   // A URL that anyone can GET for `valid_for`; nullopt when the store has no such thing.
   // S3: pre-signed. A directory: file:// URL.
   virtual std::optional<std::string> presigned_get(const std::string& key, base::Duration valid_for) = 0;
+  // Whether a listing that begins after a put returned shows its object, whoever asks. Then two rivals who
+  // each put a lock and list cannot both miss the other's.
+  virtual bool lists_at_once() const { return false; }
   // For messages: "s3:http://host/bucket" or "/dir/bucket".
   virtual std::string describe() const = 0;
 };

@@ -109,6 +109,7 @@ class ThrottledStore final : public ObjectStore {
   std::optional<std::string> presigned_get(const std::string& key, base::Duration valid_for) override {
     return store_->presigned_get(key, valid_for);
   }
+  bool lists_at_once() const override { return store_->lists_at_once(); }
   std::string describe() const override { return store_->describe(); }
 
  private:
