@@ -10,11 +10,6 @@ namespace {
 
 using base::ErrorCode;
 
-struct ContextDeleter {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-using Context = std::unique_ptr<EVP_MD_CTX, ContextDeleter>;
-
 // Fetching an algorithm is expensive in OpenSSL 3; once per process is enough.
 const EVP_MD* sha256_algorithm() {
   static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
@@ -43,16 +38,6 @@ int base64_value(char c) {
 
 }  // namespace
 
-Digest256 sha256(std::string_view data) {
-  thread_local const Context context(EVP_MD_CTX_new());
-  Digest256 digest;
-  require(EVP_DigestInit_ex2(context.get(), sha256_algorithm(), nullptr) == 1 &&
-              EVP_DigestUpdate(context.get(), data.data(), data.size()) == 1 &&
-              EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1,
-          "compute SHA-256");
-  return digest;
-}
-
 Digest256 hmac_sha256(std::string_view key, std::string_view data) {
   Digest256 digest;
   unsigned int size = 0;
@@ -67,27 +52,6 @@ std::array<std::uint8_t, 16> md5(std::string_view data) {
   std::array<std::uint8_t, 16> digest;
   require(EVP_Digest(data.data(), data.size(), digest.data(), nullptr, EVP_md5(), nullptr) == 1,
           "compute MD5");
-  return digest;
-}
-
-struct Sha256::Impl {
-  Context context{EVP_MD_CTX_new()};
-};
-
-Sha256::Sha256() : impl_(std::make_unique<Impl>()) {
-  require(EVP_DigestInit_ex2(impl_->context.get(), sha256_algorithm(), nullptr) == 1, "start SHA-256");
-}
-Sha256::~Sha256() = default;
-Sha256::Sha256(Sha256&&) noexcept = default;
-Sha256& Sha256::operator=(Sha256&&) noexcept = default;
-
-void Sha256::update(std::string_view data) {
-  require(EVP_DigestUpdate(impl_->context.get(), data.data(), data.size()) == 1, "update SHA-256");
-}
-
-Digest256 Sha256::finish() {
-  Digest256 digest;
-  require(EVP_DigestFinal_ex(impl_->context.get(), digest.data(), nullptr) == 1, "finish SHA-256");
   return digest;
 }
 

@@ -1,36 +1,19 @@
-// SHA-256, HMAC-SHA-256, MD5, CRC32C over OpenSSL; and hexadecimal and base64 texts. Free functions are
-// thread-safe.
+// HMAC-SHA-256 and MD5 over OpenSSL; hexadecimal and base64 texts; SHA-256 comes along from sha256.h. Free
+// functions are thread-safe.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "codec/sha256.h"
+
 namespace salvor::codec {
 
-using Digest256 = std::array<std::uint8_t, 32>;
-
-Digest256 sha256(std::string_view data);
 Digest256 hmac_sha256(std::string_view key, std::string_view data);
 std::array<std::uint8_t, 16> md5(std::string_view data);
-
-// SHA-256 of a stream. One thread at a time.
-class Sha256 {
- public:
-  Sha256();
-  ~Sha256();
-  Sha256(Sha256&&) noexcept;
-  Sha256& operator=(Sha256&&) noexcept;
-  void update(std::string_view data);
-  Digest256 finish();  // once
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
 
 std::string to_hex(std::string_view data);  // lower case
 template <size_t N>
