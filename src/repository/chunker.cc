@@ -1,6 +1,7 @@
 #include "repository/chunker.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/error.h"
@@ -9,12 +10,10 @@
 namespace salvor::repository {
 namespace {
 
-constexpr std::uint64_t kCutMask = (std::uint64_t{1} << 20) - 1;
-constexpr int kTopByte = kChunkerDegree - 8;
-// The search goes block by block, each block split into lanes that roll side by side: one rolling hash waits
-// for its own table look-up most of the time.
-constexpr size_t kLanes = 4;
-constexpr size_t kLaneSize = 16 * 1024;
+// Longer lanes waste more of a block when the cut is at its front, shorter ones more on filling their
+// windows. No power of two: the lanes would share the cache's sets.
+constexpr size_t kLongestStride = 1088;
+constexpr size_t kShortestStride = 128;
 
 const unsigned char* as_bytes(const char* data) {
   return reinterpret_cast<const unsigned char*>(data);
@@ -22,67 +21,70 @@ const unsigned char* as_bytes(const char* data) {
 
 }  // namespace
 
-Chunker::Chunker(std::uint64_t polynomial) {
+Chunker::Chunker(std::uint64_t polynomial) : Chunker(polynomial, CutLanes::best()) {}
+
+Chunker::Chunker(std::uint64_t polynomial, CutPath path) : lanes_(polynomial, path) {
   if (polynomial_degree(polynomial) != kChunkerDegree || !is_irreducible(polynomial)) {
     base::fail(base::ErrorCode::kCorrupt, "chunker polynomial {:x} is not irreducible of degree 53",
                polynomial);
   }
-  for (std::uint64_t b = 0; b < 256; ++b) {
-    // b*x^512: the byte that came 64 bytes ago, after the shift that lets the new byte in.
-    std::uint64_t leaving = b;
-    for (size_t i = 0; i < kWindow; ++i) leaving = polynomial_mod(leaving << 8, polynomial);
-    out_[b] = leaving;
-    std::uint64_t top = b;
-    for (int i = 0; i < kChunkerDegree; ++i) top = polynomial_mod(top << 1, polynomial);
-    // The set bits clear the shifted digest's top byte together with reducing it.
-    mod_[b] = top | b << kChunkerDegree;
-  }
 }
 
-std::uint64_t Chunker::digest_of(const char* window) const {
-  const unsigned char* bytes = as_bytes(window);
-  std::uint64_t digest = 0;
-  for (size_t i = 0; i < kWindow; ++i) digest = ((digest << 8) | bytes[i]) ^ mod_[digest >> kTopByte];
-  return digest;
+template <typename Visit>
+void Chunker::search(std::string_view data, size_t from, size_t to, Visit visit) const {
+  std::array<std::uint64_t, kLongestStride> masks;
+  while (from < to) {
+    const size_t longest = (to - from) / lanes_.lanes() / kWindow * kWindow;
+    const size_t stride = std::min(longest, kLongestStride);
+    if (stride < kShortestStride) break;
+    lanes_.test(as_bytes(data.data()) + from, stride, masks.data());
+    std::uint64_t any = 0;
+    for (size_t t = 0; t < stride; ++t) any |= masks[t];
+    for (size_t lane = 0; any != 0 && lane < lanes_.lanes(); ++lane) {
+      if ((any >> lane & 1) == 0) continue;
+      for (size_t t = 0; t < stride; ++t) {
+        if ((masks[t] >> lane & 1) != 0 && !visit(from + lane * stride + t)) return;
+      }
+    }
+    from += lanes_.lanes() * stride;
+  }
+  if (from >= to) return;
+  std::uint64_t digest = lanes_.digest_of(as_bytes(data.data()) + from - kWindow);
+  for (; from < to; ++from) {
+    if ((digest & CutLanes::kCutMask) == 0 && !visit(from)) return;
+    digest = lanes_.roll(digest, as_bytes(data.data()) + from);
+  }
 }
 
 size_t Chunker::next_cut(std::string_view data) const {
   if (data.size() <= kMinSize) return data.size();
-  const size_t limit = std::min(data.size(), kMaxSize);
-  const char* base = data.data();
-  const auto roll = [this](std::uint64_t digest, const unsigned char* next) {
-    return (digest << 8 ^ next[0] ^ out_[*(next - kWindow)]) ^ mod_[digest >> kTopByte];
-  };
-  // at: the length for which the window's digest is tested next.
-  size_t at = kMinSize;
-  while (at + kLanes * kLaneSize <= limit) {
-    std::array<std::uint64_t, kLanes> digest;
-    std::array<const unsigned char*, kLanes> next;
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      digest[lane] = digest_of(base + at + lane * kLaneSize - kWindow);
-      next[lane] = as_bytes(base + at + lane * kLaneSize);
+  size_t cut = std::min(data.size(), kMaxSize);
+  search(data, kMinSize, cut, [&cut](size_t position) {
+    cut = position;
+    return false;
+  });
+  return cut;
+}
+
+void Chunker::find_candidates(std::string_view region, std::uint64_t begin, std::vector<CutRun>& runs) const {
+  search(region, kWindow, region.size(), [&](size_t position) {
+    const std::uint64_t at = begin + position - kWindow;
+    if (!runs.empty() && runs.back().end == at) {
+      ++runs.back().end;
+    } else {
+      runs.push_back({at, at + 1});
     }
-    std::array<size_t, kLanes> hit;
-    hit.fill(kLaneSize);
-    for (size_t i = 0; i < kLaneSize; ++i) {
-      for (size_t lane = 0; lane < kLanes; ++lane) {
-        if ((digest[lane] & kCutMask) == 0 && hit[lane] == kLaneSize) [[unlikely]]
-          hit[lane] = i;
-        digest[lane] = roll(digest[lane], next[lane] + i);
-      }
-      if (hit[0] != kLaneSize) return at + hit[0];  // nothing comes before lane 0
-    }
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      if (hit[lane] != kLaneSize) return at + lane * kLaneSize + hit[lane];
-    }
-    at += kLanes * kLaneSize;
-  }
-  std::uint64_t digest = digest_of(base + at - kWindow);
-  for (; at < limit; ++at) {
-    if ((digest & kCutMask) == 0) return at;
-    digest = roll(digest, as_bytes(base + at));
-  }
-  return limit;
+    return true;
+  });
+}
+
+std::uint64_t Chunker::next_cut(std::uint64_t begin, std::uint64_t size, std::span<const CutRun> runs) {
+  const std::uint64_t left = size - begin;
+  if (left <= kMinSize) return size;
+  const std::uint64_t first = begin + kMinSize, limit = begin + std::min<std::uint64_t>(left, kMaxSize);
+  const auto run =
+      std::partition_point(runs.begin(), runs.end(), [first](const CutRun& r) { return r.end <= first; });
+  return run == runs.end() ? limit : std::min(limit, std::max(first, run->begin));
 }
 
 void ChunkStream::start(base::Source& source, std::uint64_t size_hint) {

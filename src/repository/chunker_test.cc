@@ -86,6 +86,111 @@ TEST(Chunker, RefusesAReduciblePolynomial) {
   EXPECT_THROW(Chunker(kPolynomial ^ 1), base::Error);
 }
 
+// What the definition says, position by position.
+std::vector<CutRun> candidates_one_by_one(std::uint64_t polynomial, std::string_view data) {
+  std::vector<CutRun> runs;
+  for (size_t at = Chunker::kWindow; at < data.size(); ++at) {
+    std::uint64_t digest = 0;
+    for (const char byte : data.substr(at - Chunker::kWindow, Chunker::kWindow)) {
+      digest = polynomial_mod(digest << 8, polynomial) ^ static_cast<unsigned char>(byte);
+    }
+    if (digest % (1 << 20) != 0) continue;
+    if (!runs.empty() && runs.back().end == at) {
+      ++runs.back().end;
+    } else {
+      runs.push_back({at, at + 1});
+    }
+  }
+  return runs;
+}
+
+// Noise, in which places that may be cut come by themselves only once in a mebibyte: one is copied to where
+// the lanes begin, end and meet.
+std::string data_with_candidates(base::Random& random, std::uint64_t polynomial, size_t size) {
+  const Chunker chunker(polynomial, CutPath::kTables);
+  std::string window;
+  while (window.empty()) {
+    const std::string noise = random.bytes(4 << 20);
+    std::vector<CutRun> runs;
+    chunker.find_candidates(noise, Chunker::kWindow, runs);
+    if (!runs.empty()) window = noise.substr(runs[0].begin - Chunker::kWindow, Chunker::kWindow);
+  }
+  std::string data = random.bytes(size);
+  data.replace(0, window.size(), window);
+  data.replace(data.size() - window.size() - 1, window.size(), window);
+  for (size_t lane = 0; (lane + 1) * 1088 < data.size(); ++lane) {
+    const size_t off = lane * 1088 + random.next() % 1000;
+    data.replace(off, window.size(), window);
+  }
+  return data;
+}
+
+std::vector<CutPath> paths() {
+  std::vector<CutPath> all;
+  for (const auto path : {CutPath::kGfni, CutPath::kAvx2, CutPath::kTables}) {
+    if (CutLanes::has(path)) all.push_back(path);
+  }
+  return all;
+}
+
+TEST(Chunker, EveryPathOfThisProcessorFindsTheSameCandidates) {
+  base::SeededRandom random(5);
+  for (int round = 0; round < 2; ++round) {
+    const std::uint64_t polynomial = round == 0 ? kPolynomial : random_chunker_polynomial(random);
+    std::vector<std::string> inputs;
+    inputs.push_back(data_with_candidates(random, polynomial, 80000));
+    inputs.push_back(data_with_candidates(random, polynomial, 20000 + random.next() % 1000));
+    inputs.push_back(std::string(40000, '\0'));
+    inputs.push_back(random.bytes(20000) + std::string(30000, '\0') + random.bytes(20000));
+    const std::string piece = data_with_candidates(random, polynomial, 3000);
+    std::string periodic;
+    while (periodic.size() < 50000) periodic += piece;
+    inputs.push_back(periodic);
+    inputs.push_back(std::string(30000, static_cast<char>(random.next())));
+    for (const std::string& data : inputs) {
+      const auto expected = candidates_one_by_one(polynomial, data);
+      for (const auto path : paths()) {
+        const Chunker chunker(polynomial, path);
+        std::vector<CutRun> runs;
+        chunker.find_candidates(data, Chunker::kWindow, runs);
+        EXPECT_EQ(runs, expected) << static_cast<int>(path) << " " << data.size();
+      }
+    }
+  }
+}
+
+TEST(Chunker, EveryPathOfThisProcessorCutsAlike) {
+  for (const auto path : paths()) {
+    const Chunker chunker(kPolynomial, path);
+    std::vector<size_t> lengths;
+    for (std::string_view data = gold_data(); !data.empty(); data.remove_prefix(lengths.back())) {
+      lengths.push_back(chunker.next_cut(data));
+    }
+    EXPECT_EQ(lengths, cut_all(gold_data())) << static_cast<int>(path);
+  }
+}
+
+TEST(Chunker, CutsAlongCandidatesOfRegionsAsItCutsAtOnce) {
+  base::SeededRandom random(6);
+  std::string data = gold_data().substr(0, 9 << 20) + std::string(3 << 20, '\0');
+  data += std::string(9 << 20, 'x') + gold_data().substr(0, 5 << 20);
+  const Chunker chunker(kPolynomial);
+  for (const size_t region : {size_t{4} << 20, size_t{1234567}, size_t{70000}}) {
+    std::vector<CutRun> runs;
+    for (size_t at = Chunker::kWindow; at < data.size(); at += region) {
+      chunker.find_candidates(std::string_view(data).substr(at - Chunker::kWindow, region + Chunker::kWindow),
+                              at, runs);
+    }
+    std::vector<size_t> lengths;
+    for (std::uint64_t begin = 0; begin < data.size();) {
+      const std::uint64_t end = Chunker::next_cut(begin, data.size(), runs);
+      lengths.push_back(end - begin);
+      begin = end;
+    }
+    EXPECT_EQ(lengths, cut_all(data)) << region;
+  }
+}
+
 // Hands out pieces of odd sizes.
 class PieceSource final : public base::Source {
  public:
