@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <fstream>
 #include <mutex>
@@ -12,6 +13,8 @@
 #include "base/error.h"
 #include "codec/json.h"
 #include "repository/identity.h"
+#include "repository/layout.h"
+#include "repository/write_gate.h"
 
 namespace salvor::repository {
 namespace {
@@ -21,31 +24,44 @@ using codec::Json;
 
 constexpr auto kFirstRetry = std::chrono::seconds(5), kLongestRetry = std::chrono::seconds(60);
 
+// What a single clock has to say for a lock to be stale.
+constexpr auto kStaleByOneClock = std::chrono::hours(24);
+
 struct HeldLock {
   std::string name;
-  base::Time modified;  // by the store's clock
-  LockDocument document;
+  base::Time modified;                   // by the store's clock; 1970 when the store does not tell
+  std::optional<LockDocument> document;  // nullopt: unreadable
+  std::string damage;                    // why
 };
+
+std::optional<HeldLock> read_lock(Repository& repository, const StoredFile& file,
+                                  const base::CancelToken& cancel) {
+  HeldLock lock{file.name, file.modified, std::nullopt, {}};
+  try {
+    lock.document = decode_lock(repository.load_document(FileKind::kLock, file.name, cancel), file.name);
+  } catch (const base::Error& error) {
+    if (error.code() == ErrorCode::kNotFound) return std::nullopt;  // released since the listing
+    if (error.code() != ErrorCode::kCorrupt) throw;
+    lock.damage = error.message();
+  }
+  return lock;
+}
 
 // What locks/ holds. Empty files, a rival's interrupted write, are no locks.
 std::vector<HeldLock> read_locks(Repository& repository, const base::CancelToken& cancel) {
   std::vector<HeldLock> locks;
   for (const StoredFile& file : repository.list_files(FileKind::kLock, cancel)) {
     if (file.size == 0) continue;
-    try {
-      const std::string json = repository.load_document(FileKind::kLock, file.name, cancel);
-      locks.push_back({file.name, file.modified, decode_lock(json, file.name)});
-    } catch (const base::Error& error) {
-      if (error.code() != ErrorCode::kNotFound) throw;  // released since the listing
-    }
+    if (auto lock = read_lock(repository, file, cancel)) locks.push_back(std::move(*lock));
   }
   return locks;
 }
 
 std::string describe_lock(const HeldLock& lock) {
+  if (!lock.document) return fmt::format("unreadable lock {} ({})", lock.name.substr(0, 8), lock.damage);
   return fmt::format("lock {} ({}, PID {} on {} by {}, since {})", lock.name.substr(0, 8),
-                     lock.document.exclusive ? "exclusive" : "shared", lock.document.pid,
-                     lock.document.hostname, lock.document.username, lock.document.time);
+                     lock.document->exclusive ? "exclusive" : "shared", lock.document->pid,
+                     lock.document->hostname, lock.document->username, lock.document->time);
 }
 
 // "" when the system does not tell.
@@ -73,23 +89,37 @@ bool is_stale(const LockDocument& lock, const Identity& me, base::Time now, base
 
 // Needs nobody's judgement. A host name would not do: containers that do not see each other's processes may
 // share one.
-bool is_of_dead_process(const LockDocument& lock, const std::string& pid_space) {
-  return !lock.pid_space.empty() && lock.pid_space == pid_space && is_gone(lock.pid);
+bool is_of_dead_process(const HeldLock& lock, const std::string& pid_space) {
+  return lock.document && !lock.document->pid_space.empty() && lock.document->pid_space == pid_space &&
+         is_gone(lock.document->pid);
 }
 
-// Removes what no living process holds. A lock is old only if two clocks agree: its writer's against ours,
-// and the store's, which timed the lock `own` just now; one clock may be wrong by any amount.
+// Two clocks have to agree: the writer's against ours, and the store's, which timed our own lock just now. A
+// lock's writer may live in any year, and so may we; a day by one clock alone is no drift any more, and a
+// living process would have written a new lock three hundred times in it.
+bool is_dead_by_clocks(const HeldLock& lock, const HeldLock& own, base::Time now,
+                       base::Duration stale_after) {
+  const bool store_tells = lock.modified != base::Time{} && own.modified != base::Time{};
+  const base::Duration by_store = store_tells ? own.modified - lock.modified : base::Duration{0};
+  if (by_store > kStaleByOneClock) return true;
+  if (!lock.document) return by_store > stale_after;
+  if (!store_tells) return is_old(*lock.document, now, kStaleByOneClock);
+  return by_store > stale_after && is_old(*lock.document, now, stale_after);
+}
+
+// Removes what no living process holds.
 std::vector<HeldLock> remove_dead(Repository& repository, std::vector<HeldLock> locks, const std::string& own,
                                   const LockOptions& options, const base::CancelToken& cancel) {
-  const auto mine = std::ranges::find(locks, own, &HeldLock::name);
-  if (mine == locks.end()) base::fail(ErrorCode::kLocked, "the lock {} was removed by someone else", own);
-  const base::Time store_time = mine->modified, now = repository.environment().clock.now();
+  const auto found = std::ranges::find(locks, own, &HeldLock::name);
+  if (found == locks.end()) base::fail(ErrorCode::kLocked, "the lock {} was removed by someone else", own);
+  const HeldLock mine = *found;
+  const base::Time now = repository.environment().clock.now();
   const std::string pid_space = this_pid_space();
   std::erase_if(locks, [&](const HeldLock& lock) {
     if (lock.name == own) return false;
-    const bool old =
-        is_old(lock.document, now, options.stale_after) && store_time - lock.modified > options.stale_after;
-    if (!old && !is_of_dead_process(lock.document, pid_space)) return false;
+    if (!is_dead_by_clocks(lock, mine, now, options.stale_after) && !is_of_dead_process(lock, pid_space)) {
+      return false;
+    }
     repository.environment().logger.warning("removing the stale {}", describe_lock(lock));
     repository.remove_file(FileKind::kLock, lock.name, cancel);
     return true;
@@ -97,19 +127,13 @@ std::vector<HeldLock> remove_dead(Repository& repository, std::vector<HeldLock> 
   return locks;
 }
 
-// Those that only a look at the store's clock can tell dead from living.
-std::vector<HeldLock> without_suspects(std::vector<HeldLock> locks, base::Time now,
-                                       const LockOptions& options) {
-  const std::string pid_space = this_pid_space();
-  std::erase_if(locks, [&](const HeldLock& lock) {
-    return is_old(lock.document, now, options.stale_after) || is_of_dead_process(lock.document, pid_space);
-  });
-  return locks;
+bool conflicts(const HeldLock& lock, LockMode mode) {
+  return mode == LockMode::kExclusive || !lock.document || lock.document->exclusive;
 }
 
 void refuse_conflict(const std::vector<HeldLock>& locks, LockMode mode, const std::string& own) {
   for (const HeldLock& lock : locks) {
-    if (lock.name == own || (mode == LockMode::kShared && !lock.document.exclusive)) continue;
+    if (lock.name == own || !conflicts(lock, mode)) continue;
     base::fail(
         ErrorCode::kLocked,
         "repository is already locked: {}\nhint: if its process no longer runs, remove the lock with unlock",
@@ -131,9 +155,19 @@ std::string write_lock(Repository& repository, LockMode mode, const base::Cancel
   return repository.save_document(FileKind::kLock, encode_lock(lock), cancel);
 }
 
+// Whether it is worth a lock of our own, by which the store's clock can be read, to tell dead from living.
+bool is_suspect(const HeldLock& lock, base::Time now, const LockOptions& options,
+                const std::string& pid_space) {
+  if (!lock.document || is_of_dead_process(lock, pid_space)) return true;
+  const auto time = base::parse_rfc3339(lock.document->time);
+  return is_old(*lock.document, now, options.stale_after) || *time - now > options.stale_after;
+}
+
 std::string acquire(Repository& repository, const LockOptions& options, const base::CancelToken& cancel) {
-  const base::Time now = repository.environment().clock.now();
-  refuse_conflict(without_suspects(read_locks(repository, cancel), now, options), options.mode, "");
+  auto locks = read_locks(repository, cancel);
+  std::erase_if(locks, [&, now = repository.environment().clock.now(), pid_space = this_pid_space()](
+                           const HeldLock& lock) { return is_suspect(lock, now, options, pid_space); });
+  refuse_conflict(locks, options.mode, "");
   const std::string own = write_lock(repository, options.mode, cancel);
   try {
     if (!repository.store().lists_at_once() && !cancel.sleep(options.settle)) cancel.check();
@@ -202,68 +236,94 @@ struct LockGuard::Impl {
       : repository(r),
         options(o),
         name(acquire_with_retries(r, o, c)),
-        refreshed(std::chrono::steady_clock::now()),
         forward(c.stop_token(), Forward{this}),
-        thread([this](std::stop_token stop) { run(stop); }) {}
+        thread([this](std::stop_token stop) { run(stop); }) {
+    repository.write_gate().add(this, [this] { check(); });
+  }
 
   struct Forward {
     Impl* impl;
     void operator()() const { impl->source.cancel(); }
   };
 
+  // Others may take the lock for stale soon; restic's value.
+  base::Duration patience() const {
+    return options.stale_after - options.refresh_every - options.refresh_every / 2;
+  }
+
+  // Since the last refresh, by whichever clock says more: one stands still while the machine sleeps, the
+  // other may be set. A clock that was set back makes a refresh due, so that the file has a time of this
+  // clock.
+  base::Duration age() const {
+    const base::Duration steady = std::chrono::steady_clock::now() - refreshed_steady.load();
+    const base::Duration wall = repository.environment().clock.now() - refreshed.load();
+    return std::max(steady, wall < base::Duration{0} ? options.refresh_every : wall);
+  }
+
   void run(const std::stop_token& stop) {
     std::unique_lock lock(mutex);
     while (!stop.stop_requested()) {
-      wake.wait_for(lock, stop, options.refresh_every, [] { return false; });
-      if (stop.stop_requested()) return;
-      lock.unlock();
-      refresh();
-      lock.lock();
+      wake.wait_for(lock, stop, options.look_every, [] { return false; });
+      if (stop.stop_requested() || reason) return;
+      const base::Duration since = age();
+      if (since < options.refresh_every) continue;
+      // What failed is tried again in a while, not at once.
+      const auto now = std::chrono::steady_clock::now();
+      if (now < next_attempt) continue;
+      next_attempt = now + std::min<base::Duration>(options.refresh_every / 5, 15 * options.look_every);
+      refresh(since > patience());
     }
   }
 
-  void refresh() {
-    const auto& log = repository.environment().logger;
+  // Before each write of the repository: a process that slept for long has to find its lock first.
+  void check() {
+    if (age() <= patience() && !is_lost) return;
+    std::lock_guard lock(mutex);
+    if (!reason && age() > patience()) refresh(true);
+    if (reason) throw *reason;
+  }
+
+  // With the mutex held. `last_chance`: a failure is the loss of the lock.
+  void refresh(bool last_chance) {
     try {
       // The old file is there until the new one is: the lock is held without a gap. Had someone removed it,
-      // taking it up again would be wrong.
-      if (!repository.store().stat(fmt::format("locks/{}", current()))) {
-        lose("it was removed by someone else");
-        return;
-      }
+      // taking it up again would be wrong, for others may have worked meanwhile.
+      if (!is_there()) return lose("it was removed by someone else");
+      const base::Time now = repository.environment().clock.now();
       const std::string fresh = write_lock(repository, options.mode, {});
-      const std::string old = [&] {
-        std::lock_guard lock(mutex);
-        return std::exchange(name, fresh);
-      }();
-      refreshed = std::chrono::steady_clock::now();
+      if (last_chance && !is_there()) {
+        repository.remove_file(FileKind::kLock, fresh, {});
+        return lose("it was removed by someone else");
+      }
+      const std::string old = std::exchange(name, fresh);
+      refreshed = now;
+      refreshed_steady = std::chrono::steady_clock::now();
       repository.remove_file(FileKind::kLock, old, {});
     } catch (const base::Error& error) {
-      log.warning("cannot refresh the repository lock: {}", error.message());
-      // Others may take the lock for stale soon: stop before that.
-      const auto patience = options.stale_after - options.refresh_every - options.refresh_every / 2;
-      if (std::chrono::steady_clock::now() - refreshed > patience) lose("it could not be refreshed in time");
+      repository.environment().logger.warning("cannot refresh the repository lock: {}", error.message());
+      if (last_chance && age() > patience()) lose("it could not be refreshed in time: " + error.message());
     }
   }
 
-  void lose(std::string_view why) {
-    repository.environment().logger.error("the repository lock is lost: {}", why);
+  bool is_there() { return repository.store().stat(object_key(FileKind::kLock, name)).has_value(); }
+
+  void lose(const std::string& why) {
+    reason = base::Error(ErrorCode::kLocked, "the repository lock is lost: " + why);
+    repository.environment().logger.error("{}", reason->message());
     is_lost = true;
     source.cancel();
   }
 
-  std::string current() const {
-    std::lock_guard lock(mutex);
-    return name;
-  }
-
   Repository& repository;
   const LockOptions options;
-  mutable std::mutex mutex;
+  mutable std::mutex mutex;  // also: only one refreshes
   std::condition_variable_any wake;
-  std::string name;                                 // guarded by mutex; of the file in locks/
-  std::chrono::steady_clock::time_point refreshed;  // only the thread uses it
+  std::string name;                   // guarded by mutex; of the file in locks/
+  std::optional<base::Error> reason;  // guarded by mutex; why the lock is lost
   std::atomic<bool> is_lost = false;
+  std::chrono::steady_clock::time_point next_attempt;  // guarded by mutex
+  std::atomic<base::Time> refreshed = repository.environment().clock.now();
+  std::atomic<std::chrono::steady_clock::time_point> refreshed_steady = std::chrono::steady_clock::now();
   base::CancelSource source;
   std::stop_callback<Forward> forward;
   std::jthread thread;  // last
@@ -285,14 +345,17 @@ LockGuard::~LockGuard() {
 base::CancelToken LockGuard::token() const {
   return impl_->source.token();
 }
-bool LockGuard::lost() const {
-  return impl_->is_lost;
+std::optional<base::Error> LockGuard::loss() const {
+  std::lock_guard lock(impl_->mutex);
+  return impl_->reason;
 }
 std::string LockGuard::name() const {
-  return impl_->current();
+  std::lock_guard lock(impl_->mutex);
+  return impl_->name;
 }
 
 void LockGuard::release() {
+  impl_->repository.write_gate().remove(impl_.get());
   if (impl_->thread.joinable()) {
     impl_->thread.request_stop();
     impl_->thread.join();

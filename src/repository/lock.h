@@ -1,9 +1,9 @@
 // restic's repository locks: files under locks/ that say who works on the repository and whether alone. A
-// held lock is rewritten every five minutes; one that is older than thirty minutes by its writer's clock and
-// by the store's is stale. A stale lock, and one whose process is proved dead (written in this pid namespace
-// since this boot, and no such process), is removed by whoever finds it in the way: a job that was killed
-// does not stop the next one. restic leaves that to `unlock`. Errors: kLocked when another's lock is in the
-// way (the message says whose), kCorrupt for an unreadable lock.
+// held lock is rewritten every five minutes. A lock is stale when it is older than thirty minutes by its
+// writer's clock and by the store's; one of these alone has to say a day, because it may be wrong. A stale
+// lock, and one whose process is proved dead (written in this pid namespace since this boot, and no such
+// process), is removed by whoever finds it in the way: a job that was killed does not stop the next one.
+// restic leaves that to `unlock`. Errors: kLocked when another's lock is in the way (the message says whose).
 #pragma once
 
 #include <condition_variable>
@@ -14,6 +14,7 @@
 
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "repository/repository.h"
 
 namespace salvor::repository {
@@ -40,13 +41,15 @@ struct LockOptions {
   // Read the files back after this pause to see a rival that came at the same time; restic's value. No pause
   // on a store that lists at once: of two who each write and then list, the one who lists later sees both.
   base::Duration settle = std::chrono::milliseconds(200);
-  base::Duration refresh_every = std::chrono::minutes(5);
+  base::Duration refresh_every = std::chrono::minutes(5);  // by the environment's clock
   base::Duration stale_after = std::chrono::minutes(30);
+  base::Duration look_every = std::chrono::seconds(1);  // at the clock, which jumps when a machine wakes up
 };
 
-// Held from construction to destruction, refreshed by a thread of its own. When no refresh succeeds for so
-// long that others may take the lock for stale, lost_token() fires: hand it to the work that the lock
-// protects.
+// Held from construction to destruction, refreshed by a thread of its own. The lock is lost when somebody
+// removed it, or when no refresh succeeded for so long that others may take it for stale. Then its token
+// fires: hand it to the work that the lock protects. Whoever writes to the repository after such a time
+// without a refresh waits for one, and is refused with kLocked when the lock is lost (see write_gate.h).
 class LockGuard {
  public:
   // `repository` must outlive the guard.
@@ -57,7 +60,9 @@ class LockGuard {
 
   // Fires when the lock is lost, and when the token given at construction fires.
   base::CancelToken token() const;
-  bool lost() const;
+  // Why the lock was lost; nullopt while it is held.
+  std::optional<base::Error> loss() const;
+  bool lost() const { return loss().has_value(); }
   // Removes the lock file and ends the thread; the destructor does the same and only logs a failure.
   void release();
   // The current lock file's name; changes with each refresh.

@@ -9,6 +9,7 @@
 #include "codec/hash.h"
 #include "repository/identity.h"
 #include "repository/repository_test_support.h"
+#include "storage/faults.h"
 
 namespace salvor::repository {
 namespace {
@@ -41,6 +42,16 @@ class Lock : public ::testing::Test {
     return repository_->save_document(FileKind::kLock, encode_lock(lock));
   }
   size_t count() { return repository_->list_files(FileKind::kLock).size(); }
+  // Sees every step of the simulated clock.
+  static LockOptions attentive(LockOptions options) {
+    options.look_every = std::chrono::milliseconds(1);
+    return options;
+  }
+  // Never looks at the clock itself.
+  static LockOptions sleepy(LockOptions options) {
+    options.look_every = std::chrono::hours(1);
+    return options;
+  }
   template <typename Condition>
   bool eventually(Condition condition) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
@@ -52,7 +63,8 @@ class Lock : public ::testing::Test {
   }
 
   Fixture fixture_;
-  std::shared_ptr<storage::ObjectStore> store_ = fixture_.memory_store();
+  std::shared_ptr<storage::FaultStore> store_ =
+      std::make_shared<storage::FaultStore>(fixture_.memory_store());
   std::unique_ptr<Repository> repository_ = fixture_.create(store_);
   std::string message_;
 };
@@ -131,27 +143,118 @@ TEST_F(Lock, IgnoresEmptyFiles) {
   EXPECT_EQ(count(), 2U);
 }
 
-TEST_F(Lock, IsRefreshedUnderANewName) {
-  LockOptions options = kShared;
-  options.refresh_every = std::chrono::milliseconds(1);
-  const LockGuard guard(*repository_, options);
-  const std::string first = guard.name();
-  fixture_.clock.advance(std::chrono::minutes(5));
-  ASSERT_TRUE(eventually([&] { return guard.name() != first && !store_->stat("locks/" + first); }));
+TEST_F(Lock, ThatIsUnreadableBlocksUntilItIsOld) {
+  store_->put("locks/" + std::string(64, 'b'), "cut short");
+  EXPECT_EQ(failure(kShared), ErrorCode::kLocked);
+  EXPECT_NE(message_.find("unreadable lock bbbbbbbb"), std::string::npos) << message_;
+  fixture_.clock.advance(std::chrono::minutes(31));
+  const LockGuard guard(*repository_, kExclusive);
+  EXPECT_EQ(count(), 1U);
+}
+
+TEST_F(Lock, FromTheFutureBlocksForADayOfTheStoresClock) {
+  write_foreign_lock(true, "2099-01-01T00:00:00Z", "elsewhere", 1);
+  fixture_.clock.advance(std::chrono::hours(23));
+  EXPECT_EQ(failure(kShared), ErrorCode::kLocked);
+  fixture_.clock.advance(std::chrono::hours(2));
+  const LockGuard guard(*repository_, kExclusive);
+  EXPECT_EQ(count(), 1U);
+}
+
+TEST_F(Lock, OnAStoreWithoutTimesBlocksForADayOfItsWritersClock) {
+  write_foreign_lock(true, "2026-11-22T12:00:00Z", "elsewhere", 1);
+  store_->add_rule({.operation = storage::Operation::kList,
+                    .count = -1,
+                    .effect = storage::FaultRule::Effect::kHideTimes});
+  fixture_.clock.advance(std::chrono::hours(23));
+  EXPECT_EQ(failure(kShared), ErrorCode::kLocked);
+  fixture_.clock.advance(std::chrono::hours(2));
+  const LockGuard guard(*repository_, kExclusive);
+  EXPECT_EQ(count(), 1U);
+}
+
+TEST_F(Lock, IsRefreshedUnderANewNameEveryFiveMinutes) {
+  const LockGuard guard(*repository_, attentive(kShared));
+  for (int i = 0; i < 12; ++i) {
+    const std::string before = guard.name();
+    fixture_.clock.advance(std::chrono::minutes(5));
+    ASSERT_TRUE(eventually([&] { return guard.name() != before && !store_->stat("locks/" + before); })) << i;
+    EXPECT_EQ(count(), 1U);
+  }
   EXPECT_FALSE(guard.lost());
+  // An hour has gone by, and it still holds.
+  EXPECT_EQ(failure(kExclusive), ErrorCode::kLocked);
+}
+
+TEST_F(Lock, IsWrittenAnewWhenTheClockIsSetBack) {
+  const LockGuard guard(*repository_, attentive(kExclusive));
+  const std::string before = guard.name();
+  fixture_.clock.advance(-std::chrono::hours(3));
+  ASSERT_TRUE(eventually([&] { return guard.name() != before; }));
+  EXPECT_FALSE(guard.lost());
+  EXPECT_EQ(failure(kShared), ErrorCode::kLocked);
 }
 
 TEST_F(Lock, CancelsItsWorkWhenSomebodyRemovedIt) {
-  LockOptions options = kShared;
-  options.refresh_every = std::chrono::milliseconds(1);
-  const LockGuard guard(*repository_, options);
-  ASSERT_TRUE(eventually([&] {
-    for (const auto& file : repository_->list_files(FileKind::kLock)) {
-      repository_->remove_file(FileKind::kLock, file.name);
+  const LockGuard guard(*repository_, attentive(kShared));
+  unlock(*repository_, true);
+  fixture_.clock.advance(std::chrono::minutes(5));
+  ASSERT_TRUE(eventually([&] { return guard.token().cancelled(); }));
+  EXPECT_NE(guard.loss()->message().find("removed by someone else"), std::string::npos);
+  EXPECT_EQ(count(), 0U);
+}
+
+TEST_F(Lock, CancelsItsWorkWhenItCannotBeRefreshedBeforeItIsStale) {
+  const LockGuard guard(*repository_, attentive(kShared));
+  store_->add_rule({.operation = storage::Operation::kPut, .key_glob = "locks/*", .count = -1});
+  fixture_.clock.advance(std::chrono::minutes(10));
+  EXPECT_FALSE(guard.token().cancelled());
+  fixture_.clock.advance(std::chrono::minutes(13));
+  ASSERT_TRUE(eventually([&] { return guard.token().cancelled(); }));
+  EXPECT_NE(guard.loss()->message().find("could not be refreshed in time"), std::string::npos);
+}
+
+TEST_F(Lock, SurvivesARefreshThatFailsOnce) {
+  const LockGuard guard(*repository_, attentive(kShared));
+  const std::string before = guard.name();
+  store_->add_rule({.operation = storage::Operation::kPut, .key_glob = "locks/*"});
+  fixture_.clock.advance(std::chrono::minutes(5));
+  ASSERT_TRUE(eventually([&] { return guard.name() != before; }));
+  EXPECT_FALSE(guard.lost());
+}
+
+// The machine sleeps, and the first to wake up is the thread that writes.
+TEST_F(Lock, IsRefreshedBeforeTheFirstWriteAfterALongSleep) {
+  const LockGuard guard(*repository_, sleepy(kShared));
+  const std::string before = guard.name();
+  fixture_.clock.advance(std::chrono::minutes(23));
+  testing::save_simple_snapshot(*repository_, "data", "2026-11-22T12:00:00Z");
+  EXPECT_NE(guard.name(), before);
+  EXPECT_EQ(count(), 1U);
+}
+
+TEST_F(Lock, ThatOthersTookForStaleLetsNoWriteThrough) {
+  const LockGuard guard(*repository_, sleepy(kShared));
+  fixture_.clock.advance(std::chrono::minutes(31));
+  const auto other = fixture_.open(store_);
+  const LockGuard exclusive(*other, kExclusive);
+  const auto before = testing::keys_below(*store_, "index/");
+  for (const auto& write : std::vector<std::function<void()>>{
+           [&] { testing::save_simple_snapshot(*repository_, "data", "2026-11-22T12:00:00Z"); },
+           [&] { repository_->remove_file(FileKind::kPack, std::string(64, 'a')); }}) {
+    try {
+      write();
+      FAIL() << "nothing was thrown";
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kLocked);
+      EXPECT_NE(error.message().find("the repository lock is lost"), std::string::npos) << error.message();
     }
-    return guard.token().cancelled();
-  }));
-  EXPECT_TRUE(guard.lost());
+  }
+  EXPECT_EQ(testing::keys_below(*store_, "index/"), before);
+  EXPECT_TRUE(testing::keys_below(*store_, "snapshots/").empty());
+  EXPECT_TRUE(guard.token().cancelled());
+  // The other is not disturbed.
+  testing::save_simple_snapshot(*other, "data", "2026-11-22T12:00:00Z");
 }
 
 TEST_F(Lock, PassesItsCallersCancellationOn) {

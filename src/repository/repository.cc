@@ -15,6 +15,7 @@
 #include "repository/key.h"
 #include "repository/layout.h"
 #include "repository/polynomial.h"
+#include "repository/write_gate.h"
 
 namespace salvor::repository {
 namespace {
@@ -48,6 +49,7 @@ class StoredRepository final : public Repository {
   const std::string& id() const override { return config_.id; }
   std::uint64_t chunker_polynomial() const override { return config_.chunker_polynomial; }
   storage::ObjectStore& store() override { return *store_; }
+  WriteGate& write_gate() override { return gate_; }
   const Environment& environment() const override { return environment_; }
   const BlobIndex& index() const override { return index_; }
   BlobIndex& mutable_index() override { return index_; }
@@ -96,6 +98,7 @@ class StoredRepository final : public Repository {
   std::string save_document(FileKind kind, std::string_view json, const base::CancelToken& cancel) override;
   std::string load_document(FileKind kind, const std::string& name, const base::CancelToken& cancel) override;
   void remove_file(FileKind kind, const std::string& name, const base::CancelToken& cancel) override {
+    if (kind != FileKind::kLock) gate_.ask();
     store_->remove(object_key(kind, name), cancel);
   }
 
@@ -117,6 +120,7 @@ class StoredRepository final : public Repository {
   const Environment environment_;
   const OpenOptions options_;
   BlobIndex index_;
+  WriteGate gate_;
   std::once_flag readers_made_;
   std::unique_ptr<base::ThreadPool> readers_;
   BlobWriter writer_;  // last: its threads use the members above
@@ -153,6 +157,7 @@ std::string StoredRepository::save_document(FileKind kind, std::string_view json
   }
   const std::string sealed = codec::seal(key_, random_iv(environment_.random), plain);
   std::string name = hash_name(sealed);
+  if (kind != FileKind::kLock) gate_.ask();
   store_->put(object_key(kind, name), sealed, cancel);
   return name;
 }

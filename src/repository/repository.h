@@ -28,6 +28,7 @@
 namespace salvor::repository {
 
 class BlobIndex;
+class WriteGate;
 
 struct Environment {
   const base::Clock& clock;
@@ -90,6 +91,8 @@ class Repository {
   virtual const std::string& id() const = 0;
   virtual std::uint64_t chunker_polynomial() const = 0;
   virtual storage::ObjectStore& store() = 0;
+  // Where locks ask to be heard before writes; see write_gate.h.
+  virtual WriteGate& write_gate() = 0;
   virtual const Environment& environment() const = 0;
 
   // --- index

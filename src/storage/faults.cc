@@ -71,7 +71,7 @@ struct FaultStore::Impl {
     std::optional<Error> before, after;
     std::uint64_t keep = UINT64_MAX;
     std::optional<std::uint64_t> flip;
-    bool die = false;
+    bool die = false, hide_times = false;
     std::uint64_t delay_ms = 0;
   };
 
@@ -109,6 +109,9 @@ struct FaultStore::Impl {
           break;
         case Effect::kDelay:
           verdict.delay_ms += rule.amount;
+          break;
+        case Effect::kHideTimes:
+          verdict.hide_times = true;
           break;
         case Effect::kDie:
           verdict.die = true;
@@ -296,8 +299,13 @@ std::optional<ObjectInfo> FaultStore::stat(const std::string& key, const base::C
 }
 
 ListPage FaultStore::list_page(const ListOptions& options, const base::CancelToken& cancel) {
-  return impl_->observe(Operation::kList, options.prefix, cancel,
-                        [&](const Impl::Verdict&) { return impl_->under->list_page(options, cancel); });
+  return impl_->observe(Operation::kList, options.prefix, cancel, [&](const Impl::Verdict& verdict) {
+    ListPage page = impl_->under->list_page(options, cancel);
+    if (verdict.hide_times) {
+      for (ObjectInfo& object : page.objects) object.modified = {};
+    }
+    return page;
+  });
 }
 
 void FaultStore::remove(const std::string& key, const base::CancelToken& cancel) {

@@ -24,6 +24,7 @@ struct FaultRule {
     kTruncate,     // a get returns, or a put stores, only the first `amount` bytes
     kFlipBit,      // bit 0 of byte `amount` of what a get returns is flipped
     kDelay,        // `amount` milliseconds, honours the cancellation token
+    kHideTimes,    // a list tells no `modified`, as stores that have none
     kDie,          // calls the store's `on_die` (a crash test's _exit or a frozen store), then throws
   };
   Operation operation = Operation::kAny;

@@ -286,6 +286,10 @@ base::CancelToken RepoSession::cancel() const {
   return lock_ ? lock_->token() : context_.cancel;
 }
 
+std::optional<base::Error> RepoSession::lock_loss() const {
+  return lock_ ? lock_->loss() : std::nullopt;
+}
+
 void RepoSession::print_json(const codec::Json& value) {
   fmt::print(context_.out, "{}\n", codec::to_json(value));
   std::fflush(context_.out);
@@ -323,7 +327,12 @@ CLI::App* add_repo_command(CLI::App& repo, const RepoCommonPointer& common, cons
   command->callback([common, body = std::move(body)] {
     try {
       RepoSession session(*common);
-      common->context.exit_code = body(session);
+      try {
+        common->context.exit_code = body(session);
+      } catch (const base::Error&) {
+        if (const auto loss = session.lock_loss()) throw *loss;
+        throw;
+      }
       session.finish();
     } catch (const std::exception& error) {
       common->context.exit_code = report_failure(*common, error);

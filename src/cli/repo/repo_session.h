@@ -73,6 +73,8 @@ class RepoSession {
   void print_json(const codec::Json& value);  // one line
   // Ends the lock before the session does, so that a failure to remove it is seen.
   void finish();
+  // Why the lock was lost, if it was: then that is why the command failed.
+  std::optional<base::Error> lock_loss() const;
 
  private:
   RepoContext& context_;
