@@ -88,8 +88,7 @@ std::string encode_key_file(const codec::SealKey& master, std::string_view passw
   return codec::to_json(json);
 }
 
-std::optional<codec::SealKey> decode_key_file(std::string_view json, std::string_view password,
-                                              std::string_view name) {
+KeyFile parse_key_file(std::string_view json, std::string_view name) {
   const Json document = Json::parse(json, nullptr, false);
   if (!document.is_object()) base::fail(ErrorCode::kCorrupt, "key {}: not a JSON object", name);
   const auto number = [&](std::string_view member) -> std::uint64_t {
@@ -102,27 +101,44 @@ std::optional<codec::SealKey> decode_key_file(std::string_view json, std::string
   if (const std::string kdf = codec::get_string(document, {"kdf"}); kdf != "scrypt") {
     base::fail(ErrorCode::kUnsupported, "key {}: unknown key derivation \"{}\"", name, kdf);
   }
-  const auto salt = codec::from_base64(codec::get_string(document, {"salt"}));
-  const auto data = codec::from_base64(codec::get_string(document, {"data"}));
+  auto salt = codec::from_base64(codec::get_string(document, {"salt"}));
+  auto data = codec::from_base64(codec::get_string(document, {"data"}));
   if (!salt || salt->size() != kSaltSize) base::fail(ErrorCode::kCorrupt, "key {}: malformed \"salt\"", name);
   if (!data) base::fail(ErrorCode::kCorrupt, "key {}: malformed \"data\"", name);
-  codec::ScryptParameters parameters;
-  parameters.n = number("N");
-  parameters.r = static_cast<std::uint32_t>(std::min<std::uint64_t>(number("r"), UINT32_MAX));
-  parameters.p = static_cast<std::uint32_t>(std::min<std::uint64_t>(number("p"), UINT32_MAX));
+  KeyFile file;
+  file.derivation.n = number("N");
+  file.derivation.r = static_cast<std::uint32_t>(std::min<std::uint64_t>(number("r"), UINT32_MAX));
+  file.derivation.p = static_cast<std::uint32_t>(std::min<std::uint64_t>(number("p"), UINT32_MAX));
+  file.salt = std::move(*salt);
+  file.sealed = std::move(*data);
+  return file;
+}
+
+std::optional<codec::SealKey> open_key_file(const KeyFile& file, std::string_view password,
+                                            std::string_view name) {
   std::string plain;
   try {
-    if (!codec::unseal(user_key(password, *salt, parameters), *data, plain)) return std::nullopt;
+    if (!codec::unseal(user_key(password, file.salt, file.derivation), file.sealed, plain))
+      return std::nullopt;
   } catch (base::Error& error) {
     throw base::Error(ErrorCode::kCorrupt, fmt::format("key {}: {}", name, error.message()));
   }
-  const Json content = Json::parse(plain, nullptr, false);
+  return decode_master_key(plain, name);
+}
+
+codec::SealKey decode_master_key(std::string_view json, std::string_view name) {
+  const Json content = Json::parse(json, nullptr, false);
   if (!content.is_object()) base::fail(ErrorCode::kCorrupt, "key {}: malformed master key", name);
   codec::SealKey master;
   read_key_part(content, {"mac", "k"}, name, master.mac_k);
   read_key_part(content, {"mac", "r"}, name, master.mac_r);
   read_key_part(content, {"encrypt"}, name, master.encrypt);
   return master;
+}
+
+std::optional<codec::SealKey> decode_key_file(std::string_view json, std::string_view password,
+                                              std::string_view name) {
+  return open_key_file(parse_key_file(json, name), password, name);
 }
 
 std::string add_key_file(storage::ObjectStore& store, const codec::SealKey& master, std::string_view password,
@@ -134,6 +150,20 @@ std::string add_key_file(storage::ObjectStore& store, const codec::SealKey& mast
   store.put(object_key(FileKind::kKey, name), file, cancel);
   return name;
 }
+
+namespace {
+
+std::optional<codec::SealKey> load_key_file(storage::ObjectStore& store, const std::string& name,
+                                            std::string_view password, const base::CancelToken& cancel) {
+  const std::string key = object_key(FileKind::kKey, name);
+  const auto fits = [&](const std::string& file) { return codec::to_hex(codec::sha256(file)) == name; };
+  std::string file = store.get(key, cancel);
+  if (!fits(file)) file = store.get(key, cancel);  // once more: the damage may have happened on the way
+  if (!fits(file)) base::fail(ErrorCode::kCorrupt, "key {}: the file does not match its name", name);
+  return decode_key_file(file, password, name);
+}
+
+}  // namespace
 
 codec::SealKey open_master_key(storage::ObjectStore& store, std::string_view password,
                                const base::CancelToken& cancel) {
@@ -147,14 +177,18 @@ codec::SealKey open_master_key(storage::ObjectStore& store, std::string_view pas
     base::fail(ErrorCode::kNotFound, "repository \"{}\" has no key file", store.describe());
   }
   if (names.size() > kMostKeys) names.resize(kMostKeys);
+  std::optional<base::Error> damage;
   for (const std::string& name : names) {
     cancel.check();
-    const std::string file = store.get(object_key(FileKind::kKey, name), cancel);
-    if (codec::to_hex(codec::sha256(file)) != name) {
-      base::fail(ErrorCode::kCorrupt, "key {}: the file does not match its name", name);
+    try {
+      if (const auto master = load_key_file(store, name, password, cancel)) return *master;
+    } catch (const base::Error& error) {
+      if (error.code() == ErrorCode::kNotFound) continue;  // removed since the listing
+      if (error.code() != ErrorCode::kCorrupt && error.code() != ErrorCode::kUnsupported) throw;
+      if (!damage) damage = error;
     }
-    if (const auto master = decode_key_file(file, password, name)) return *master;
   }
+  if (damage) throw *damage;
   base::fail(ErrorCode::kUnauthenticated, "cannot open repository \"{}\": wrong password or no key found",
              store.describe());
 }

@@ -23,16 +23,28 @@ std::string random_iv(base::Random& random);
 std::string encode_key_file(const codec::SealKey& master, std::string_view password,
                             const codec::ScryptParameters& parameters, const base::Clock& clock,
                             base::Random& random);
-// nullopt when the password does not open it. Throws kCorrupt for a malformed file; `name` is for the
-// message.
+// What a key file says before a password is known.
+struct KeyFile {
+  codec::ScryptParameters derivation;
+  std::string salt, sealed;
+};
+// Throws kCorrupt for a malformed file; `name` is for the message, here and below.
+KeyFile parse_key_file(std::string_view json, std::string_view name);
+// nullopt when the password does not open it. Throws kCorrupt when it opens but holds no key.
+std::optional<codec::SealKey> open_key_file(const KeyFile& file, std::string_view password,
+                                            std::string_view name);
+// The opened content of a key file. Throws kCorrupt.
+codec::SealKey decode_master_key(std::string_view json, std::string_view name);
+// Both: parse_key_file and open_key_file.
 std::optional<codec::SealKey> decode_key_file(std::string_view json, std::string_view password,
                                               std::string_view name);
 
 // Adds a key file and returns its id.
 std::string add_key_file(storage::ObjectStore& store, const codec::SealKey& master, std::string_view password,
                          const Environment& environment, const base::CancelToken& cancel);
-// Tries up to 20 key files in the order of their names. Throws kUnauthenticated when none opens, kNotFound
-// when there is none.
+// Tries up to 20 key files in the order of their names. One that is damaged is passed over if another opens.
+// Throws kUnauthenticated when none opens, kCorrupt when none opens and one is damaged, kNotFound when there
+// is none.
 codec::SealKey open_master_key(storage::ObjectStore& store, std::string_view password,
                                const base::CancelToken& cancel);
 

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "codec/hash.h"
 #include "repository/blob_index.h"
+#include "repository/key.h"
 #include "repository/layout.h"
 #include "repository/repository_test_support.h"
 #include "storage/faults.h"
@@ -120,6 +121,19 @@ TEST(Repository, TellsAWrongPasswordFromAMissingRepository) {
   EXPECT_NE(wrong.message().find("wrong password or no key found"), std::string::npos);
   EXPECT_EQ(error_of([&] { Repository::init(*store, "x", fixture.environment()); }).code(),
             ErrorCode::kAlreadyExists);
+}
+
+TEST(Repository, OpensWithAnyGoodKeyAndNamesADamagedOneOtherwise) {
+  Fixture fixture;
+  const auto store = fixture.memory_store();
+  const auto repository = fixture.create(store);
+  const std::string first = testing::keys_below(*store, "keys/").front();
+  add_key_file(*store, repository->master_key(), "another", fixture.environment(), {});
+  testing::flip_bit(*store, first, 5);
+  Repository::open(store, "another", fixture.environment());
+  const auto error = error_of([&] { fixture.open(store); });
+  EXPECT_EQ(error.code(), ErrorCode::kCorrupt);
+  EXPECT_NE(error.message().find(first.substr(5)), std::string::npos) << error.message();
 }
 
 TEST(Repository, NamesADamagedPackAndReadsTheBlobFromAnotherOne) {
