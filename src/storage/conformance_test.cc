@@ -168,6 +168,14 @@ TEST_P(ObjectStoreConformance, ReadsRanges) {
   EXPECT_EQ(store_->get_range("k", 5, UINT64_MAX), "56789");
   EXPECT_EQ(store_->get_range("k", 5, 0), "");
   EXPECT_EQ(code_of([&] { store_->get_range("k", 11, 1); }), ErrorCode::kInvalidArgument);
+  std::array<char, 4> into{};
+  EXPECT_EQ(store_->read_range("k", 1, into), 4U);
+  EXPECT_EQ(std::string_view(into.data(), 4), "1234");
+  EXPECT_EQ(store_->read_range("k", 8, into), 2U);
+  EXPECT_EQ(std::string_view(into.data(), 2), "89");
+  EXPECT_EQ(store_->read_range("k", 3, {}), 0U);
+  EXPECT_EQ(code_of([&] { store_->read_range("k", 11, into); }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of([&] { store_->read_range("other", 0, into); }), ErrorCode::kNotFound);
 }
 
 TEST_P(ObjectStoreConformance, StreamsALargeObjectInOrder) {

@@ -1,5 +1,6 @@
 #include "storage/faults.h"
 
+#include <atomic>
 #include <optional>
 
 #include "base/text.h"
@@ -76,6 +77,7 @@ struct FaultStore::Impl {
   };
 
   std::shared_ptr<ObjectStore> under;
+  std::atomic<bool> dear = false;
   std::mutex mutex;
   std::vector<CountedRule> rules;          // guarded by mutex
   std::function<void()> die;               // guarded by mutex
@@ -329,6 +331,12 @@ std::optional<std::string> FaultStore::presigned_get(const std::string& key, bas
 
 bool FaultStore::lists_at_once() const {
   return impl_->under->lists_at_once();
+}
+bool FaultStore::has_cheap_requests() const {
+  return !impl_->dear && impl_->under->has_cheap_requests();
+}
+void FaultStore::make_requests_dear() {
+  impl_->dear = true;
 }
 std::string FaultStore::describe() const {
   return impl_->under->describe();

@@ -49,6 +49,8 @@ class FaultStore : public ObjectStore {
   // throws kUnavailable (not retryable) without effect, as if the process had been killed. n = 0: at once.
   void freeze_after_writes(std::uint64_t n);
   std::uint64_t writes() const;  // mutating calls that took effect
+  // From now on this store says that its requests are dear, whatever the one underneath says.
+  void make_requests_dear();
 
   void put(const std::string& key, std::string_view data, const base::CancelToken& cancel = {}) override;
   void put_if_absent(const std::string& key, std::string_view data,
@@ -64,6 +66,7 @@ class FaultStore : public ObjectStore {
   std::unique_ptr<Upload> start_upload(const std::string& key, const base::CancelToken& cancel = {}) override;
   std::optional<std::string> presigned_get(const std::string& key, base::Duration valid_for) override;
   bool lists_at_once() const override;
+  bool has_cheap_requests() const override;
   std::string describe() const override;
 
  private:

@@ -78,6 +78,8 @@ class FileObjectStore final : public ObjectStore {
   std::string get(const std::string& key, const base::CancelToken& cancel) override;
   std::string get_range(const std::string& key, std::uint64_t offset, std::uint64_t length,
                         const base::CancelToken& cancel) override;
+  size_t read_range(const std::string& key, std::uint64_t offset, std::span<char> into,
+                    const base::CancelToken& cancel) override;
   std::uint64_t get_stream(const std::string& key, base::Sink& into,
                            const base::CancelToken& cancel) override;
   std::optional<ObjectInfo> stat(const std::string& key, const base::CancelToken& cancel) override;
@@ -89,6 +91,7 @@ class FileObjectStore final : public ObjectStore {
     return "file://" + net::percent_encode(fs::absolute(path_of(key)).string(), true);
   }
   bool lists_at_once() const override { return !is_on_network(root_); }
+  bool has_cheap_requests() const override { return !is_on_network(root_); }
   std::string describe() const override { return root_.string(); }
 
   const FileStoreOptions& options() const { return options_; }
@@ -102,6 +105,8 @@ class FileObjectStore final : public ObjectStore {
   void check_root() const;
   void make_directories(const fs::path& directory, const std::string& key) const;
   Fd open_object(const std::string& key, struct stat& info) const;
+  size_t read_at(const Fd& fd, const std::string& key, std::uint64_t offset, std::uint64_t size,
+                 std::span<char> into) const;
   std::vector<Name> read_names(const fs::path& directory) const;
   bool has_object(const fs::path& directory) const;
   bool list_directory(const std::string& folder, const ListOptions& options, const base::CancelToken& cancel,
@@ -294,23 +299,37 @@ std::string FileObjectStore::get_range(const std::string& key, std::uint64_t off
   cancel.check();
   struct stat info {};
   const Fd fd = open_object(key, info);
-  if (length == 0) return {};
   const auto size = static_cast<std::uint64_t>(info.st_size);
+  // Past the end there is nothing, unless nothing was asked for: read_at tells.
+  std::string data(std::min(length, offset < size ? size - offset : 1), '\0');
+  data.resize(read_at(fd, key, offset, size, data));
+  return data;
+}
+
+size_t FileObjectStore::read_range(const std::string& key, std::uint64_t offset, std::span<char> into,
+                                   const base::CancelToken& cancel) {
+  cancel.check();
+  struct stat info {};
+  const Fd fd = open_object(key, info);
+  return read_at(fd, key, offset, static_cast<std::uint64_t>(info.st_size), into);
+}
+
+size_t FileObjectStore::read_at(const Fd& fd, const std::string& key, std::uint64_t offset,
+                                std::uint64_t size, std::span<char> into) const {
+  if (into.empty()) return 0;
   if (offset >= size) {
     base::fail(ErrorCode::kInvalidArgument, "offset {} is past the end of {}", offset, name_of(key));
   }
-  std::string data(std::min(length, size - offset), '\0');
   size_t done = 0;
-  while (done < data.size()) {
+  while (done < into.size()) {
     const ssize_t count =
-        ::pread(fd.get(), data.data() + done, data.size() - done, static_cast<off_t>(offset + done));
+        ::pread(fd.get(), into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw base::system_error(errno, fmt::format("read {}", name_of(key)));
     if (count == 0) break;
     done += static_cast<size_t>(count);
   }
-  data.resize(done);
-  return data;
+  return done;
 }
 
 std::uint64_t FileObjectStore::get_stream(const std::string& key, base::Sink& into,

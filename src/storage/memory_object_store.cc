@@ -124,6 +124,7 @@ class MemoryObjectStore final : public ObjectStore {
     return std::nullopt;
   }
   bool lists_at_once() const override { return true; }
+  bool has_cheap_requests() const override { return true; }
   std::string describe() const override { return "memory"; }
 
  private:

@@ -1,5 +1,6 @@
 #include "storage/object_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -28,6 +29,10 @@ class PrefixStore final : public ObjectStore {
                         const base::CancelToken& cancel) override {
     return store_->get_range(prefix_ + key, offset, length, cancel);
   }
+  size_t read_range(const std::string& key, std::uint64_t offset, std::span<char> into,
+                    const base::CancelToken& cancel) override {
+    return store_->read_range(prefix_ + key, offset, into, cancel);
+  }
   std::uint64_t get_stream(const std::string& key, base::Sink& into,
                            const base::CancelToken& cancel) override {
     return store_->get_stream(prefix_ + key, into, cancel);
@@ -55,6 +60,7 @@ class PrefixStore final : public ObjectStore {
     return store_->presigned_get(prefix_ + key, valid_for);
   }
   bool lists_at_once() const override { return store_->lists_at_once(); }
+  bool has_cheap_requests() const override { return store_->has_cheap_requests(); }
   std::string describe() const override {
     return prefix_.empty() ? store_->describe()
                            : store_->describe() + "/" + prefix_.substr(0, prefix_.size() - 1);
@@ -66,6 +72,13 @@ class PrefixStore final : public ObjectStore {
 };
 
 }  // namespace
+
+size_t ObjectStore::read_range(const std::string& key, std::uint64_t offset, std::span<char> into,
+                               const base::CancelToken& cancel) {
+  const std::string data = get_range(key, offset, into.size(), cancel);
+  std::copy(data.begin(), data.end(), into.begin());
+  return data.size();
+}
 
 void for_each_object(ObjectStore& store, const std::string& prefix, const base::CancelToken& cancel,
                      const std::function<void(const ObjectInfo&)>& visit) {

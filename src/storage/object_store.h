@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +64,9 @@ class ObjectStore {
   // kInvalidArgument.
   virtual std::string get_range(const std::string& key, std::uint64_t offset, std::uint64_t length,
                                 const base::CancelToken& cancel = {}) = 0;
+  // As get_range, into the caller's memory; returns how many bytes arrived. For readers of many ranges.
+  virtual size_t read_range(const std::string& key, std::uint64_t offset, std::span<char> into,
+                            const base::CancelToken& cancel = {});
   // Streams the whole object into `into` in order; returns its size. A broken transfer throws after some
   // bytes.
   virtual std::uint64_t get_stream(const std::string& key, base::Sink& into,
@@ -80,6 +84,9 @@ class ObjectStore {
   // Whether a listing that begins after a put returned shows its object, whoever asks. Then two rivals who
   // each put a lock and list cannot both miss the other's.
   virtual bool lists_at_once() const { return false; }
+  // Whether a request costs next to nothing, as in a local directory: then many small reads are better than
+  // few large ones, which take memory and caches.
+  virtual bool has_cheap_requests() const { return false; }
   // For messages: "s3:http://host/bucket" or "/dir/bucket".
   virtual std::string describe() const = 0;
 };

@@ -103,6 +103,11 @@ class RetryStore final : public ObjectStore {
     return repeater_->run(cancel, [&] { return store_->get_range(key, offset, length, cancel); });
   }
 
+  size_t read_range(const std::string& key, std::uint64_t offset, std::span<char> into,
+                    const base::CancelToken& cancel) override {
+    return repeater_->run(cancel, [&] { return store_->read_range(key, offset, into, cancel); });
+  }
+
   std::uint64_t get_stream(const std::string& key, base::Sink& into,
                            const base::CancelToken& cancel) override {
     CountingSink counting(into);
@@ -137,6 +142,7 @@ class RetryStore final : public ObjectStore {
     return store_->presigned_get(key, valid_for);
   }
   bool lists_at_once() const override { return store_->lists_at_once(); }
+  bool has_cheap_requests() const override { return store_->has_cheap_requests(); }
   std::string describe() const override { return store_->describe(); }
 
  private:

@@ -110,6 +110,7 @@ class ThrottledStore final : public ObjectStore {
     return store_->presigned_get(key, valid_for);
   }
   bool lists_at_once() const override { return store_->lists_at_once(); }
+  bool has_cheap_requests() const override { return store_->has_cheap_requests(); }
   std::string describe() const override { return store_->describe(); }
 
  private:
