@@ -117,12 +117,20 @@ std::string seal(const SealKey& key, std::string_view iv, std::string_view plain
 
 bool unseal(const SealKey& key, std::string_view sealed, std::string& plaintext) {
   if (sealed.size() < kSealOverhead) return false;
+  plaintext.resize(sealed.size() - kSealOverhead);
+  return unseal(key, sealed, std::span<char>(plaintext));
+}
+
+bool unseal(const SealKey& key, std::string_view sealed, std::span<char> plaintext) {
+  if (sealed.size() < kSealOverhead) return false;
+  if (plaintext.size() != sealed.size() - kSealOverhead) {
+    base::fail(ErrorCode::kInternal, "unseal: {} bytes into {}", sealed.size(), plaintext.size());
+  }
   const std::string_view iv = sealed.substr(0, kSealIvSize);
   const std::string_view text = sealed.substr(kSealIvSize, sealed.size() - kSealOverhead);
   const auto tag = tag_of(key, iv, text);
   if (CRYPTO_memcmp(tag.data(), sealed.data() + sealed.size() - kSealTagSize, kSealTagSize) != 0)
     return false;
-  plaintext.resize(text.size());
   apply_ctr(key, iv, text, plaintext.data());
   return true;
 }

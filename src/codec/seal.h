@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -27,5 +28,7 @@ std::string seal(const SealKey& key, std::string_view iv, std::string_view plain
 // Replaces `plaintext` by the opened bytes. False, with `plaintext` unspecified, when the tag does not fit or
 // `sealed` is too short: the bytes are damaged or the key is another.
 [[nodiscard]] bool unseal(const SealKey& key, std::string_view sealed, std::string& plaintext);
+// The same into the caller's memory, exactly kSealOverhead less than `sealed`.
+[[nodiscard]] bool unseal(const SealKey& key, std::string_view sealed, std::span<char> plaintext);
 
 }  // namespace salvor::codec

@@ -50,9 +50,15 @@ void zstd_compress(std::string_view data, int level, std::string& out) {
 
 void zstd_decompress(std::string_view data, size_t size, std::string& out) {
   out.resize(size);
-  const size_t got = ZSTD_decompressDCtx(decompressor(), out.data(), size, data.data(), data.size());
+  zstd_decompress(data, std::span<char>(out));
+}
+
+void zstd_decompress(std::string_view data, std::span<char> out) {
+  const size_t got = ZSTD_decompressDCtx(decompressor(), out.data(), out.size(), data.data(), data.size());
   if (ZSTD_isError(got)) base::fail(base::ErrorCode::kCorrupt, "zstd: {}", ZSTD_getErrorName(got));
-  if (got != size) base::fail(base::ErrorCode::kCorrupt, "zstd: {} bytes where {} were expected", got, size);
+  if (got != out.size()) {
+    base::fail(base::ErrorCode::kCorrupt, "zstd: {} bytes where {} were expected", got, out.size());
+  }
 }
 
 std::string zstd_decompress(std::string_view data, size_t max_size) {
