@@ -1,8 +1,9 @@
 #include "repository/blob_index.h"
 
 #include <algorithm>
-#include <bit>
+#include <atomic>
 #include <mutex>
+#include <thread>
 
 namespace salvor::repository {
 namespace {
@@ -22,6 +23,53 @@ bool less(const IndexEntry& a, const IndexEntry& b) {
 }
 
 constexpr size_t kSmallestMerge = 16 * 1024;
+
+// Ids are uniform, so their first bits divide the entries evenly: into buckets, in place and in one pass, of
+// which each fits the first cache when it is sorted.
+constexpr int kBucketBits = 12;
+
+size_t bucket_of(const IndexEntry& entry) {
+  return prefix_of(entry.id) >> (64 - kBucketBits);
+}
+
+// bounds[i] is where bucket i begins.
+std::vector<size_t> divide_into_buckets(std::vector<IndexEntry>& entries) {
+  std::vector<size_t> bounds((size_t{1} << kBucketBits) + 1);
+  for (const IndexEntry& entry : entries) ++bounds[bucket_of(entry) + 1];
+  for (size_t i = 1; i < bounds.size(); ++i) bounds[i] += bounds[i - 1];
+  std::vector<size_t> next(bounds.begin(), bounds.end() - 1);
+  for (size_t bucket = 0; bucket + 1 < bounds.size(); ++bucket) {
+    while (next[bucket] < bounds[bucket + 1]) {
+      IndexEntry& entry = entries[next[bucket]];
+      const size_t home = bucket_of(entry);
+      if (home == bucket) {
+        ++next[bucket];
+      } else {
+        std::swap(entry, entries[next[home]++]);
+      }
+    }
+  }
+  return bounds;
+}
+
+void sort_entries(std::vector<IndexEntry>& entries) {
+  constexpr size_t kFewest = 1 << 15;  // fewer are not worth the threads
+  if (entries.size() < kFewest) return std::sort(entries.begin(), entries.end(), less);
+  const std::vector<size_t> bounds = divide_into_buckets(entries);
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    constexpr size_t kStep = 64;
+    for (size_t first; (first = next.fetch_add(kStep)) + 1 < bounds.size();) {
+      for (size_t i = first; i < std::min(first + kStep, bounds.size() - 1); ++i) {
+        std::sort(entries.begin() + static_cast<std::ptrdiff_t>(bounds[i]),
+                  entries.begin() + static_cast<std::ptrdiff_t>(bounds[i + 1]), less);
+      }
+    }
+  };
+  std::vector<std::jthread> others(std::max(1U, std::thread::hardware_concurrency()) - 1);
+  for (std::jthread& other : others) other = std::jthread(work);
+  work();
+}
 
 }  // namespace
 
@@ -103,7 +151,14 @@ bool BlobIndex::is_stored(const BlobHandle& blob) const {
   const auto type = static_cast<size_t>(blob.type);
   bool found = false;
   additions_[type].for_each_match(blob.id, [&](const IndexEntry&) { found = true; });
-  return found || find_sorted(type, blob.id);
+  if (found) return true;
+  const auto first = find_sorted(type, blob.id);
+  if (!first || marked_.empty()) return first.has_value();
+  const auto& entries = sorted_[type];
+  for (size_t i = *first; i < entries.size() && entries[i].id == blob.id; ++i) {
+    if (!is_marked(entries[i])) return true;
+  }
+  return false;
 }
 
 bool BlobIndex::has(const BlobHandle& blob) const {
@@ -130,6 +185,11 @@ std::vector<BlobLocation> BlobIndex::locate(const BlobHandle& blob) const {
   }
   additions_[type].for_each_match(blob.id,
                                   [&](const IndexEntry& entry) { out.push_back(location_of(entry)); });
+  if (marked_.empty() || out.size() < 2) return out;
+  std::stable_partition(out.begin(), out.end(), [&](const BlobLocation& location) {
+    return !std::any_of(marked_.begin(), marked_.end(),
+                        [&](const auto& marked) { return packs_[marked.first] == location.pack; });
+  });
   return out;
 }
 
@@ -212,40 +272,53 @@ std::optional<size_t> BlobIndex::find(const BlobHandle& blob) const {
   return find_sorted(static_cast<size_t>(blob.type), blob.id);
 }
 
-void BlobIndex::load(std::vector<DecodedIndex> files) {
-  std::unique_lock lock(mutex_);
-  packs_.clear();
-  files_.clear();
-  additions_ = {};
-  std::array<size_t, 2> total{};
-  for (const DecodedIndex& file : files) {
-    for (size_t type = 0; type < 2; ++type) total[type] += file.blobs[type].size();
+BlobIndex::Loader::Loader(BlobIndex& index, std::uint64_t stored_size) : index_(index) {
+  std::unique_lock lock(index_.mutex_);
+  index_.packs_ = {};
+  index_.files_ = {};
+  index_.marked_ = {};
+  index_.additions_ = {};
+  for (auto& entries : index_.sorted_) {
+    entries = {};
+    // An entry takes at least its id's 32 bytes in a file. What is reserved and never filled takes no memory.
+    entries.reserve(stored_size / sizeof(BlobId));
+  }
+}
+
+void BlobIndex::Loader::add(DecodedIndex file) {
+  std::unique_lock lock(index_.mutex_);
+  IndexFile& known = index_.files_.emplace_back(IndexFile{.id = file.id, .packs = {}, .blobs = 0});
+  known.packs.reserve(file.packs.size());
+  for (const PackId& pack : file.packs) {
+    const auto [at, added] = numbers_.try_emplace(pack, static_cast<std::uint32_t>(index_.packs_.size()));
+    if (added) index_.packs_.push_back(pack);
+    known.packs.push_back(at->second);
+  }
+  live_.resize(index_.packs_.size());
+  std::vector<bool> live_here(file.packs.size(), true);
+  for (const MarkedPack& marked : file.marked) {
+    live_here[marked.pack] = false;
+    index_.marked_[known.packs[marked.pack]] = marked.since;
+  }
+  for (size_t i = 0; i < live_here.size(); ++i) {
+    if (live_here[i]) live_[known.packs[i]] = true;
   }
   for (size_t type = 0; type < 2; ++type) {
-    sorted_[type] = {};
-    // Reserved memory becomes real as it is filled, while the files' own arrays are given back one by one.
-    sorted_[type].reserve(total[type]);
-  }
-  std::unordered_map<PackId, std::uint32_t> numbers;
-  for (DecodedIndex& file : files) {
-    IndexFile& known = files_.emplace_back(IndexFile{.id = file.id, .packs = {}, .blobs = 0});
-    known.packs.reserve(file.packs.size());
-    for (const PackId& pack : file.packs) {
-      const auto [at, added] = numbers.try_emplace(pack, static_cast<std::uint32_t>(packs_.size()));
-      if (added) packs_.push_back(pack);
-      known.packs.push_back(at->second);
-    }
-    for (size_t type = 0; type < 2; ++type) {
-      known.blobs += file.blobs[type].size();
-      for (IndexEntry& entry : file.blobs[type]) {
-        entry.pack = known.packs[entry.pack];
-        sorted_[type].push_back(entry);
-      }
-      file.blobs[type] = {};
+    known.blobs += file.blobs[type].size();
+    for (IndexEntry& entry : file.blobs[type]) {
+      entry.pack = known.packs[entry.pack];
+      index_.sorted_[type].push_back(entry);
     }
   }
-  for (auto& entries : sorted_) {
-    std::sort(entries.begin(), entries.end(), less);
+}
+
+void BlobIndex::Loader::finish() {
+  std::unique_lock lock(index_.mutex_);
+  numbers_ = {};
+  // A file that names a pack unmarked makes it live, whatever another says.
+  std::erase_if(index_.marked_, [&](const auto& marked) { return live_[marked.first]; });
+  for (auto& entries : index_.sorted_) {
+    sort_entries(entries);
     entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
   }
 }

@@ -30,10 +30,18 @@ struct IndexEntry {
 };
 static_assert(sizeof(IndexEntry) == 48);
 
+// A pack that rustic is going to delete: nothing new may refer to it, but what does must still find it.
+struct MarkedPack {
+  std::uint32_t pack = 0;
+  std::string since;  // RFC 3339; may be empty
+  bool operator==(const MarkedPack&) const = default;
+};
+
 // One index file, decoded: pack numbers are positions in `packs`.
 struct DecodedIndex {
   IndexId id;
   std::vector<PackId> packs;
+  std::vector<MarkedPack> marked;                // "packs_to_delete"; they are in `packs` too
   std::array<std::vector<IndexEntry>, 2> blobs;  // by BlobType
 };
 
@@ -50,7 +58,7 @@ class BlobIndex {
 
   // --- lookups
   // --------------------------------------------------------------------------------------------------- In a
-  // stored pack, or pending.
+  // stored pack, or pending. One that is only in packs that are marked for deletion does not count.
   bool has(const BlobHandle& blob) const;
   std::vector<BlobLocation> locate(const BlobHandle& blob) const;
   std::optional<std::uint32_t> plain_length(const BlobHandle& blob) const;
@@ -65,8 +73,20 @@ class BlobIndex {
 
   // --- loading
   // ---------------------------------------------------------------------------------------------------
-  // Replaces everything but the pending set.
-  void load(std::vector<DecodedIndex> files);
+  // Replaces everything but the pending set: files are added one after the other, and finish() makes the
+  // index of them, with several threads. The index is empty meanwhile.
+  class Loader {
+   public:
+    // `stored_size`: of all the files together, in bytes; an estimate of the memory that is needed.
+    Loader(BlobIndex& index, std::uint64_t stored_size);
+    void add(DecodedIndex file);
+    void finish();
+
+   private:
+    BlobIndex& index_;
+    std::unordered_map<PackId, std::uint32_t> numbers_;
+    std::vector<bool> live_;  // by pack number: a file names it unmarked
+  };
 
   // --- maintenance: no saving at the same time
   // -------------------------------------------------------------------- Moves additions into the sorted
@@ -87,6 +107,11 @@ class BlobIndex {
   const std::vector<IndexEntry>& entries(BlobType type) const { return sorted_[static_cast<size_t>(type)]; }
   const std::vector<PackId>& packs() const { return packs_; }
   const std::vector<IndexFile>& files() const { return files_; }
+  // Since when a pack, by its number, has been marked for deletion; nullptr: it is not.
+  const std::string* marked_since(std::uint32_t pack) const {
+    const auto at = marked_.find(pack);
+    return at == marked_.end() ? nullptr : &at->second;
+  }
   // Position of the first entry of the blob in entries(type).
   std::optional<size_t> find(const BlobHandle& blob) const;
   std::uint64_t count() const { return sorted_[0].size() + sorted_[1].size(); }
@@ -109,12 +134,14 @@ class BlobIndex {
 
   std::optional<size_t> find_sorted(size_t type, const BlobId& id) const;
   bool is_stored(const BlobHandle& blob) const;
+  bool is_marked(const IndexEntry& entry) const { return !marked_.empty() && marked_.contains(entry.pack); }
   BlobLocation location_of(const IndexEntry& entry) const;
   void merge_additions(size_t type);
 
   mutable std::shared_mutex mutex_;  // guards everything below
   std::vector<PackId> packs_;
   std::vector<IndexFile> files_;
+  std::unordered_map<std::uint32_t, std::string> marked_;  // by pack number
   std::array<std::vector<IndexEntry>, 2> sorted_;
   std::array<Additions, 2> additions_;
   std::unordered_set<BlobHandle> pending_;

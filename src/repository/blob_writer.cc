@@ -108,6 +108,13 @@ void BlobWriter::save_again(const BlobHandle& blob, std::string_view plaintext,
   store_blob(blob, plaintext, cancel);
 }
 
+void BlobWriter::save_sealed_again(const BlobHandle& blob, std::string_view sealed,
+                                   std::uint32_t uncompressed_length, const base::CancelToken& cancel) {
+  cancel.check();
+  check_failure();
+  pack_blob(blob, sealed, uncompressed_length, cancel);
+}
+
 std::future<Repository::Saved> BlobWriter::start(BlobType type, std::string plaintext,
                                                  const base::CancelToken& cancel) {
   make_pools();
@@ -177,7 +184,7 @@ std::uint64_t BlobWriter::store_blob(const BlobHandle& blob, std::string_view pl
                                      const base::CancelToken& cancel) {
   thread_local Sealed sealed;
   seal_blob(blob, plaintext, sealed);
-  pack_blob(blob, sealed, cancel);
+  pack_blob(blob, sealed.bytes, sealed.uncompressed_length, cancel);
   return sealed.bytes.size() + (sealed.uncompressed_length != 0 ? kCompressedEntrySize : kHeaderEntrySize);
 }
 
@@ -194,13 +201,14 @@ PackBuilder BlobWriter::new_builder() {
   return PackBuilder(std::move(buffer));
 }
 
-void BlobWriter::pack_blob(const BlobHandle& blob, const Sealed& sealed, const base::CancelToken& cancel) {
+void BlobWriter::pack_blob(const BlobHandle& blob, std::string_view sealed, std::uint32_t uncompressed_length,
+                           const base::CancelToken& cancel) {
   const size_t which = environment_.random.next() % kOpenPacks;
   OpenPack& open = open_[static_cast<size_t>(blob.type)][which];
   std::optional<PackBuilder> full;
   {
     std::lock_guard lock(open.mutex);
-    open.builder.add(blob, sealed.bytes, sealed.uncompressed_length);
+    open.builder.add(blob, sealed, uncompressed_length);
     if (open.builder.size() >= options_.pack_size || open.builder.count() >= kMostPackEntries) {
       full = std::exchange(open.builder, new_builder());
     }

@@ -37,6 +37,9 @@ class BlobWriter {
   std::future<Repository::Saved> start(BlobType type, std::string plaintext, const base::CancelToken& cancel);
   // For prune: stores the blob although it is known. Its hash was verified by the caller.
   void save_again(const BlobHandle& blob, std::string_view plaintext, const base::CancelToken& cancel);
+  // As save_again, for a blob that is sealed with the repository's key already: only packed.
+  void save_sealed_again(const BlobHandle& blob, std::string_view sealed, std::uint32_t uncompressed_length,
+                         const base::CancelToken& cancel);
   void flush(const base::CancelToken& cancel);
 
  private:
@@ -57,7 +60,8 @@ class BlobWriter {
               const Sealed& sealed) const;
   std::uint64_t store_blob(const BlobHandle& blob, std::string_view plaintext,
                            const base::CancelToken& cancel);
-  void pack_blob(const BlobHandle& blob, const Sealed& sealed, const base::CancelToken& cancel);
+  void pack_blob(const BlobHandle& blob, std::string_view sealed, std::uint32_t uncompressed_length,
+                 const base::CancelToken& cancel);
   void upload(PackBuilder builder, const base::CancelToken& cancel);
   void pack_stored(const PackBuilder::Finished& pack);
   void write_index(std::unique_lock<std::mutex>& lock);

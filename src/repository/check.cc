@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
-#include "codec/hash.h"
 #include "repository/in_flight.h"
-#include "repository/layout.h"
+#include "repository/pack_check.h"
 #include "repository/pack_contents.h"
 #include "repository/size_text.h"
 #include "repository/tree_walk.h"
@@ -123,7 +123,8 @@ class Check {
     }
     report_.packs = stored.size();
     for (std::uint32_t number = 0; number < packs.size(); ++number) {
-      check_pack(packs[number], contents.entries_of(number), stored);
+      check_pack(packs[number], contents.entries_of(number),
+                 repository_.index().marked_since(number) != nullptr, stored);
       if (number % 1024 == 0) progress("packs", number, packs.size());
       stored.erase(packs[number]);
     }
@@ -134,7 +135,7 @@ class Check {
     report_.orphaned_packs = stored.size();
   }
 
-  void check_pack(const PackId& id, const std::vector<PackEntry>& entries,
+  void check_pack(const PackId& id, const std::vector<PackEntry>& entries, bool marked,
                   const std::unordered_map<PackId, std::uint64_t>& stored) {
     std::uint64_t end = 0;
     bool data = false, tree = false, fits = true;
@@ -148,6 +149,10 @@ class Check {
       report_.suggest_prune = true;
     }
     const auto found = stored.find(id);
+    if (found == stored.end() && marked) {  // rustic deletes the pack first
+      absent_.insert(id);
+      return;
+    }
     const std::uint64_t expected = end + header_overhead(entries);
     if (found == stored.end()) {
       error("pack {}: does not exist, the index names it", id.hex());
@@ -196,7 +201,7 @@ class Check {
     std::vector<std::uint32_t> chosen;
     std::uint64_t bytes = 0;
     for (std::uint32_t number = 0; number < packs.size(); ++number) {
-      if (broken.contains(packs[number])) continue;
+      if (broken.contains(packs[number]) || absent_.contains(packs[number])) continue;
       if (subset_.kind == Subset::Kind::kPart && packs[number].bytes[0] % subset_.of != subset_.part - 1)
         continue;
       chosen.push_back(number);
@@ -215,86 +220,34 @@ class Check {
     return chosen;
   }
 
-  struct PackResult {
-    std::uint32_t number = 0;
-    std::uint64_t bytes = 0;
-    std::vector<std::string> errors;
-  };
-
   void read_packs(const PackContents& contents) {
     const std::vector<std::uint32_t> chosen = chosen_packs(contents);
-    // Each thread holds a whole pack.
     const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-    const size_t threads = std::clamp<size_t>(repository_.environment().connections, 2, 2 * cores);
+    // Threads that wait for a store may be more than those that compute; each holds a whole pack then.
+    const size_t threads = repository_.store().has_cheap_requests()
+                               ? cores
+                               : std::clamp<size_t>(repository_.environment().connections, 2, 2 * cores);
+    struct Result {
+      std::uint32_t number;
+      PackVerdict verdict;
+    };
     base::ThreadPool pool(threads);
-    InFlight<PackResult> reads(threads + 1, [&](PackResult result) {
+    InFlight<Result> reads(2 * threads, [&](Result result) {
+      auto& [number, verdict] = result;
       ++report_.packs_read;
-      report_.bytes_read += result.bytes;
-      if (!result.errors.empty()) report_.broken_packs.push_back(repository_.index().packs()[result.number]);
-      std::move(result.errors.begin(), result.errors.end(), std::back_inserter(report_.errors));
+      report_.bytes_read += verdict.bytes;
+      if (!verdict.errors.empty()) report_.broken_packs.push_back(repository_.index().packs()[number]);
+      std::move(verdict.errors.begin(), verdict.errors.end(), std::back_inserter(report_.errors));
       progress("reading data", report_.packs_read, chosen.size());
     });
     for (const std::uint32_t number : chosen) {
       cancel_.check();
-      reads.add(pool.submit([&, number] { return read_pack(number, contents); }));
+      reads.add(pool.submit([&, number]() -> Result {
+        return {number, check_pack_data(repository_, repository_.index().packs()[number],
+                                        contents.entries_of(number), cancel_)};
+      }));
     }
     reads.finish();
-  }
-
-  PackResult read_pack(std::uint32_t number, const PackContents& contents) {
-    const PackId& id = repository_.index().packs()[number];
-    const std::string name = id.hex();
-    PackResult result{.number = number, .bytes = 0, .errors = {}};
-    try {
-      const auto entries = contents.entries_of(number);
-      // By its size, which check_packs compared: the store need not guess how much memory it takes.
-      const std::uint64_t size =
-          std::uint64_t{entries.back().offset} + entries.back().length + header_overhead(entries);
-      const auto read = [&] {
-        return repository_.store().get_range(object_key(FileKind::kPack, name), 0, size, cancel_);
-      };
-      std::string pack = read();
-      bool good = codec::sha256(pack) == id.bytes;
-      if (!good) {
-        // Once more: the damage may have happened on the way.
-        pack = read();
-        good = codec::sha256(pack) == id.bytes;
-      }
-      result.bytes = pack.size();
-      if (!good) result.errors.push_back(fmt::format("pack {}: its content does not match its name", name));
-      compare_with_index(read_pack_entries(pack, repository_.master_key(), name), contents.entries_of(number),
-                         name, result.errors);
-      for (const PackEntry& entry : entries) read_blob(id, entry, pack, result.errors);
-    } catch (const base::Error& failure) {
-      if (failure.code() == ErrorCode::kCancelled) throw;
-      const bool named = failure.message().find(name) != std::string::npos;
-      result.errors.push_back(named ? failure.message()
-                                    : fmt::format("pack {}: {}", name, failure.message()));
-    }
-    return result;
-  }
-
-  void read_blob(const PackId& id, const PackEntry& entry, std::string_view pack,
-                 std::vector<std::string>& errors) {
-    try {
-      const std::string_view sealed =
-          entry.offset < pack.size() ? pack.substr(entry.offset, entry.length) : std::string_view();
-      repository_.open_blob(entry.handle, {id, entry.offset, entry.length, entry.uncompressed_length},
-                            sealed);
-    } catch (const base::Error& failure) {
-      errors.push_back(failure.message());
-    }
-  }
-
-  static void compare_with_index(const std::vector<PackEntry>& header, const std::vector<PackEntry>& index,
-                                 const std::string& name, std::vector<std::string>& errors) {
-    const auto same = [](const PackEntry& a, const PackEntry& b) {
-      return a.handle == b.handle && a.offset == b.offset && a.length == b.length &&
-             a.uncompressed_length == b.uncompressed_length;
-    };
-    if (!std::equal(header.begin(), header.end(), index.begin(), index.end(), same)) {
-      errors.push_back(fmt::format("pack {}: its header and the index do not agree", name));
-    }
   }
 
   Repository& repository_;
@@ -302,6 +255,7 @@ class Check {
   const base::CancelToken cancel_;
   const std::function<void(const CheckProgress&)>& observer_;
   CheckReport report_;
+  std::unordered_set<PackId> absent_;  // marked for deletion, and gone
 };
 
 }  // namespace

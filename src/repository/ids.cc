@@ -3,6 +3,19 @@
 #include "codec/hash.h"
 
 namespace salvor::repository {
+namespace {
+
+// -1 for all else, and for upper case: names are lower case, and two spellings would be two names. Looked up,
+// because what digit comes next is never to be guessed.
+constexpr auto kDigits = [] {
+  std::array<std::int8_t, 256> digits{};
+  for (auto& digit : digits) digit = -1;
+  for (int i = 0; i < 10; ++i) digits[static_cast<size_t>('0' + i)] = static_cast<std::int8_t>(i);
+  for (int i = 0; i < 6; ++i) digits[static_cast<size_t>('a' + i)] = static_cast<std::int8_t>(10 + i);
+  return digits;
+}();
+
+}  // namespace
 
 template <typename Tag>
 std::string Id<Tag>::hex() const {
@@ -11,18 +24,16 @@ std::string Id<Tag>::hex() const {
 
 template <typename Tag>
 std::optional<Id<Tag>> Id<Tag>::from_hex(std::string_view text) {
-  const auto digit = [](char c) -> int {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return -1;  // upper case too: names are lower case, and two spellings would be two names
-  };
   if (text.size() != 64) return std::nullopt;
   Id id;
+  int wrong = 0;
   for (size_t i = 0; i < 32; ++i) {
-    const int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    id.bytes[i] = static_cast<std::uint8_t>(high * 16 + low);
+    const int high = kDigits[static_cast<unsigned char>(text[2 * i])];
+    const int low = kDigits[static_cast<unsigned char>(text[2 * i + 1])];
+    wrong |= high | low;
+    id.bytes[i] = static_cast<std::uint8_t>((high & 15) * 16 + (low & 15));
   }
+  if (wrong < 0) return std::nullopt;
   return id;
 }
 

@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "codec/hash.h"
 #include "repository/blob_index.h"
 #include "repository/check.h"
 #include "repository/index_file.h"
 #include "repository/layout.h"
+#include "repository/pack_contents.h"
 #include "repository/prune.h"
 #include "repository/repository_test_support.h"
 #include "repository/size_text.h"
@@ -326,6 +328,88 @@ TEST_F(Maintenance, AForgetAndPruneThatDiesAfterAnyWriteHarmsNothing) {
       break;
     }
   }
+}
+
+// What rustic's prune leaves: an index in which packs are marked for deletion.
+class MarkedPacks : public Maintenance {
+ protected:
+  // Marks all packs that only `number` needs.
+  void mark(size_t number, const std::string& since) {
+    const Snapshot snapshot = repository_->find_snapshot(ids_[number].hex());
+    const PackId tree_pack = repository_->locate({BlobType::kTree, snapshot.tree}).front().pack;
+    const BlobId data{codec::sha256(data_[number])};
+    const PackId data_pack = repository_->locate({BlobType::kData, data}).front().pack;
+    repository_->mutable_index().settle();
+    const PackContents contents(repository_->index());
+    std::vector<std::pair<PackId, std::vector<PackEntry>>> live;
+    std::vector<PackToDelete> marked;
+    const auto& packs = repository_->index().packs();
+    for (std::uint32_t pack = 0; pack < packs.size(); ++pack) {
+      if (packs[pack] == tree_pack || packs[pack] == data_pack) {
+        marked.push_back({packs[pack], since, contents.entries_of(pack)});
+      } else {
+        live.emplace_back(packs[pack], contents.entries_of(pack));
+      }
+    }
+    ASSERT_EQ(marked.size(), 2U);
+    const auto old = repository_->list_files(FileKind::kIndex);
+    repository_->save_document(FileKind::kIndex, encode_index(live, marked));
+    for (const StoredFile& file : old) repository_->remove_file(FileKind::kIndex, file.name);
+    repository_ = fixture_.open(store_);
+  }
+  bool marked(const BlobHandle& blob) {
+    const auto at = repository_->index().find(blob);
+    return at &&
+           repository_->index().marked_since(repository_->index().entries(blob.type)[*at].pack) != nullptr;
+  }
+  const std::string recently_ = "2026-11-22T01:00:00+02:00", long_ago_ = "2026-11-20T12:00:00Z";
+};
+
+TEST_F(MarkedPacks, AreNotReferredToAnewButStillRead) {
+  save(1);
+  save(2);
+  mark(0, recently_);
+  const auto report = check(*repository_);
+  EXPECT_TRUE(report.clean()) << joined(report.errors);
+  EXPECT_EQ(report.orphaned_packs, 0U);
+  expect_loadable(*repository_, repository_->find_snapshot(ids_[0].hex()), data_[0]);
+  EXPECT_FALSE(repository_->has_blob({BlobType::kData, BlobId{codec::sha256(data_[0])}}));
+  EXPECT_FALSE(repository_->save_blob(BlobType::kData, data_[0]).known);
+  EXPECT_TRUE(repository_->save_blob(BlobType::kData, data_[1]).known);
+}
+
+TEST_F(MarkedPacks, StayForADayAndAreDeletedThen) {
+  save(1);
+  save(2);
+  save(3);
+  mark(0, recently_);
+  repository_->remove_snapshot(ids_[0]);
+  repository_->remove_snapshot(ids_[2]);
+  const BlobHandle blob{BlobType::kData, BlobId{codec::sha256(data_[0])}};
+  auto plan = prune(*repository_);
+  EXPECT_EQ(plan.remove.size(), 2U);  // of the third snapshot
+  EXPECT_TRUE(plan.unreferenced.empty());
+  EXPECT_EQ(repository_->list_files(FileKind::kPack).size(), 4U);
+  EXPECT_TRUE(marked(blob)) << "the mark is lost";
+  fixture_.clock.advance(std::chrono::hours(13));
+  plan = prune(*repository_);
+  EXPECT_EQ(plan.remove.size(), 2U);
+  EXPECT_EQ(repository_->list_files(FileKind::kPack).size(), 2U);
+  EXPECT_FALSE(repository_->index().find(blob));
+  EXPECT_TRUE(check(*repository_).clean());
+}
+
+TEST_F(MarkedPacks, ComeBackWhenASnapshotNeedsThem) {
+  save(1);
+  save(2);
+  mark(0, long_ago_);
+  const auto plan = prune(*repository_);
+  EXPECT_EQ(plan.revived.size(), 2U);
+  EXPECT_TRUE(plan.remove.empty());
+  EXPECT_FALSE(marked({BlobType::kData, BlobId{codec::sha256(data_[0])}}));
+  EXPECT_TRUE(repository_->has_blob({BlobType::kData, BlobId{codec::sha256(data_[0])}}));
+  expect_loadable(*repository_, repository_->find_snapshot(ids_[0].hex()), data_[0]);
+  EXPECT_TRUE(check(*repository_).clean());
 }
 
 TEST_F(Maintenance, CountsRawData) {

@@ -101,26 +101,31 @@ std::vector<PackEntry> decode_pack_header(std::string_view header, std::string_v
   return entries;
 }
 
-std::vector<PackEntry> read_pack_entries(std::string_view pack, const codec::SealKey& key,
+std::vector<PackEntry> read_pack_entries(std::string_view tail, std::uint64_t size, const codec::SealKey& key,
                                          std::string_view name) {
-  if (pack.size() < 4 + codec::kSealOverhead + kHeaderEntrySize) {
-    base::fail(ErrorCode::kCorrupt, "pack {}: truncated, {} bytes", name, pack.size());
+  if (tail.size() < 4 || size < 4 + codec::kSealOverhead + kHeaderEntrySize) {
+    base::fail(ErrorCode::kCorrupt, "pack {}: truncated, {} bytes", name, size);
   }
-  const size_t length = get_u32(pack, pack.size() - 4);
-  if (length < codec::kSealOverhead || length > pack.size() - 4 || length > kLargestHeader) {
+  const size_t length = get_u32(tail, tail.size() - 4);
+  if (length < codec::kSealOverhead || length > tail.size() - 4 || length > kLargestHeader) {
     base::fail(ErrorCode::kCorrupt, "pack {}: impossible header length {}", name, length);
   }
   std::string header;
-  if (!codec::unseal(key, pack.substr(pack.size() - 4 - length, length), header)) {
+  if (!codec::unseal(key, tail.substr(tail.size() - 4 - length, length), header)) {
     base::fail(ErrorCode::kCorrupt, "pack {}: the header does not pass its authentication", name);
   }
   auto entries = decode_pack_header(header, name);
   const std::uint64_t end = std::uint64_t{entries.back().offset} + entries.back().length;
-  if (end + length + 4 != pack.size()) {
+  if (end + length + 4 != size) {
     base::fail(ErrorCode::kCorrupt, "pack {}: its blobs end at {}, the header begins at {}", name, end,
-               pack.size() - 4 - length);
+               size - 4 - length);
   }
   return entries;
+}
+
+std::vector<PackEntry> read_pack_entries(std::string_view pack, const codec::SealKey& key,
+                                         std::string_view name) {
+  return read_pack_entries(pack, pack.size(), key, name);
 }
 
 }  // namespace salvor::repository

@@ -58,5 +58,8 @@ std::vector<PackEntry> decode_pack_header(std::string_view header, std::string_v
 // Entries of a whole pack; its blobs fill it exactly up to the header.
 std::vector<PackEntry> read_pack_entries(std::string_view pack, const codec::SealKey& key,
                                          std::string_view name);
+// The same from the last bytes of a pack of `size` bytes; they must reach back to the header's begin.
+std::vector<PackEntry> read_pack_entries(std::string_view tail, std::uint64_t size, const codec::SealKey& key,
+                                         std::string_view name);
 
 }  // namespace salvor::repository

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <limits>
 #include <unordered_map>
 
@@ -16,7 +17,8 @@ namespace {
 using base::ErrorCode;
 
 constexpr std::uint64_t kSmallestTarget = 4 * 1024 * 1024;
-constexpr size_t kFewestSmallPacks = 10;  // fewer are not worth a new pack
+constexpr std::chrono::hours kDeletionDelay{23};  // rustic's own
+constexpr size_t kFewestSmallPacks = 10;          // fewer are not worth a new pack
 
 struct MaxUnused {
   enum class Kind { kUnlimited, kPercent, kBytes } kind = Kind::kPercent;
@@ -63,6 +65,8 @@ struct PackUse {
   bool data = false, tree = false;
   bool must_compress = false;
   bool stored = false;
+  bool marked = false;   // for deletion, by rustic
+  bool waiting = false;  // marked, and not for long enough
   std::uint64_t size() const { return used_bytes + unused_bytes; }
 };
 
@@ -80,6 +84,8 @@ class Planner {
   PrunePlan run() {
     const UsedBlobs used = find_used();
     packs_.resize(index_.packs().size());
+    plan_.compress = options_.repack_uncompressed;
+    note_marked();
     plan_.keep = {std::vector<bool>(index_.entries(BlobType::kData).size()),
                   std::vector<bool>(index_.entries(BlobType::kTree).size())};
     list_packs();
@@ -107,6 +113,18 @@ class Planner {
     } catch (base::Error& error) {
       if (error.code() == ErrorCode::kCorrupt) error.add_context("cannot prune a damaged repository");
       throw;
+    }
+  }
+
+  // Whoever is backing up with rustic, which takes no lock, may still refer to a pack that was marked lately.
+  void note_marked() {
+    const base::Time now = repository_.environment().clock.now();
+    for (std::uint32_t number = 0; number < packs_.size(); ++number) {
+      const std::string* since = index_.marked_since(number);
+      if (since == nullptr) continue;
+      packs_[number].marked = true;
+      const auto time = base::parse_rfc3339(*since);
+      packs_[number].waiting = time && now - *time < kDeletionDelay;
     }
   }
 
@@ -157,7 +175,8 @@ class Planner {
       const auto& entries = index_.entries(type);
       const auto worth = [&](size_t at) {
         const PackUse& pack = packs_[entries[at].pack];
-        return pack.stored ? 1 + (pack.used > 0 ? 2 : 0) + (pack.unused == 0 ? 1 : 0) : 0;
+        return pack.stored ? 1 + (pack.marked ? 0 : 4) + (pack.used > 0 ? 2 : 0) + (pack.unused == 0 ? 1 : 0)
+                           : 0;
       };
       size_t best = first;
       for (size_t at = first + 1; at < last; ++at) {
@@ -239,6 +258,7 @@ class Planner {
         drop(number);
         continue;
       }
+      if (pack.marked) plan_.revived.push_back(index_.packs()[number]);
       const bool mixed = pack.data && pack.tree;
       const bool whole = pack.unused == 0 && !mixed && !pack.must_compress;
       if (whole && pack.size() >= target) {
@@ -279,6 +299,12 @@ class Planner {
 
   void drop(std::uint32_t number) {
     const PackUse& pack = packs_[number];
+    if (pack.waiting && pack.stored) {
+      plan_.unused.blobs -= pack.unused;
+      plan_.unused.bytes -= pack.unused_bytes;
+      ++plan_.kept_packs;
+      return;
+    }
     (pack.stored ? plan_.remove : plan_.missing).push_back(index_.packs()[number]);
     plan_.removed.blobs += pack.unused;
     plan_.removed.bytes += pack.unused_bytes;

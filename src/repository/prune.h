@@ -29,6 +29,7 @@ struct PrunePlan {
   std::vector<PackId> remove;             // packs without any needed blob
   std::vector<PackId> repack;             // packs whose needed blobs move to new packs
   std::vector<PackId> missing;            // in the index, not in the store, and not needed
+  std::vector<PackId> revived;            // marked for deletion (by rustic), and needed
 
   struct Totals {
     std::uint64_t blobs = 0, bytes = 0;
@@ -36,10 +37,11 @@ struct PrunePlan {
   Totals used, duplicate, unused, repacked, repack_removed, removed, kept_unused;
   std::uint64_t total_packs = 0, kept_packs = 0;
   std::uint64_t unreferenced_bytes = 0;
+  bool compress = false;         // what is repacked and stored uncompressed
   bool redundant_index = false;  // packs are in several index files, which a prune that died leaves
 
   bool nothing_to_do() const {
-    return unreferenced.empty() && remove.empty() && repack.empty() && missing.empty();
+    return unreferenced.empty() && remove.empty() && repack.empty() && missing.empty() && revived.empty();
   }
 
   // Which copy of each needed blob is the one to keep; a bit per index entry. For apply().

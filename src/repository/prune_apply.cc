@@ -25,12 +25,13 @@ class Applier {
     for (const PackId& pack : plan.remove) gone_.insert(pack);
     for (const PackId& pack : plan.repack) gone_.insert(pack);
     for (const PackId& pack : plan.missing) gone_.insert(pack);
+    for (const PackId& pack : plan.revived) revived_.insert(pack);
   }
 
   void run() {
     // Unreferenced packs are nobody's; deleting them first makes room for the new ones.
     delete_packs(plan_.unreferenced);
-    if (gone_.empty() && !plan_.redundant_index) return;
+    if (gone_.empty() && revived_.empty() && !plan_.redundant_index) return;
     const std::vector<IndexFile> obsolete = obsolete_files();
     {
       const BlobIndex::Hold hold(repository_.mutable_index());
@@ -65,7 +66,7 @@ class Applier {
     std::vector<IndexFile> files;
     for (const IndexFile& file : index_.files()) {
       const bool touched = std::any_of(file.packs.begin(), file.packs.end(), [&](std::uint32_t pack) {
-        return named[pack] > 1 || gone_.contains(packs_[pack]);
+        return named[pack] > 1 || gone_.contains(packs_[pack]) || revived_.contains(packs_[pack]);
       });
       if (touched || file.blobs < kFullIndexBlobs) files.push_back(file);
     }
@@ -82,12 +83,7 @@ class Applier {
     for (const PackId& pack : plan_.repack) {
       cancel_.check();
       reads.add(pool_.submit([this, &contents, pack, number = numbers.at(pack)] {
-        repository_.read_pack_blobs(
-            pack, needed_blobs(contents, number),
-            [&](const PlacedBlob& blob, std::string_view plaintext) {
-              repository_.save_blob_again(blob.handle, plaintext, cancel_);
-            },
-            nullptr, cancel_);
+        repository_.repack_blobs(pack, needed_blobs(contents, number), plan_.compress, cancel_);
         return 0;
       }));
     }
@@ -110,19 +106,27 @@ class Applier {
   void write_index(const PackContents& contents, const std::vector<IndexFile>& obsolete) {
     std::unordered_set<std::uint32_t> written;
     std::vector<std::pair<PackId, std::vector<PackEntry>>> packs;
+    std::vector<PackToDelete> marked;
     size_t blobs = 0;
     const auto save = [&] {
-      if (packs.empty()) return;
-      repository_.save_document(FileKind::kIndex, encode_index(packs), cancel_);
+      if (packs.empty() && marked.empty()) return;
+      repository_.save_document(FileKind::kIndex, encode_index(packs, marked), cancel_);
       packs.clear();
+      marked.clear();
       blobs = 0;
     };
     std::uint64_t done = 0;
     for (const IndexFile& file : obsolete) {
       for (const std::uint32_t pack : file.packs) {
         if (gone_.contains(packs_[pack]) || !written.insert(pack).second) continue;
-        packs.emplace_back(packs_[pack], contents.entries_of(pack));
-        blobs += packs.back().second.size();
+        std::vector<PackEntry> entries = contents.entries_of(pack);
+        blobs += entries.size();
+        const std::string* since = index_.marked_since(pack);
+        if (since != nullptr && !revived_.contains(packs_[pack])) {
+          marked.push_back({packs_[pack], *since, std::move(entries)});
+        } else {
+          packs.emplace_back(packs_[pack], std::move(entries));
+        }
         if (blobs >= kFullIndexBlobs) save();
       }
       progress("writing index", ++done, obsolete.size());
@@ -155,7 +159,7 @@ class Applier {
   const PrunePlan& plan_;
   const base::CancelToken cancel_;
   const PruneObserver& observer_;
-  std::unordered_set<PackId> gone_;
+  std::unordered_set<PackId> gone_, revived_;
   base::ThreadPool pool_;
 };
 

@@ -14,6 +14,7 @@
 #include "repository/index_file.h"
 #include "repository/key.h"
 #include "repository/layout.h"
+#include "repository/pack_reader.h"
 #include "repository/polynomial.h"
 #include "repository/write_gate.h"
 
@@ -22,15 +23,8 @@ namespace {
 
 using base::ErrorCode;
 
-constexpr std::uint64_t kLargestGap = 1024 * 1024;
-constexpr std::uint64_t kLargestRead = 32 * 1024 * 1024;
-
 std::string hash_name(std::string_view bytes) {
   return codec::to_hex(codec::sha256(bytes));
-}
-
-std::string blob_name(const BlobHandle& blob) {
-  return fmt::format("{} blob {}", blob.type == BlobType::kTree ? "tree" : "data", blob.id.hex());
 }
 
 class StoredRepository final : public Repository {
@@ -42,6 +36,7 @@ class StoredRepository final : public Repository {
         config_(std::move(config)),
         environment_(std::move(environment)),
         options_(options),
+        reader_(*store_, key_, index_, environment_.logger),
         writer_(*store_, key_, config_.version, environment_, options_, index_,
                 [this](const std::string& json) { save_document(FileKind::kIndex, json, {}); }) {}
 
@@ -76,14 +71,25 @@ class StoredRepository final : public Repository {
                        const base::CancelToken& cancel) override {
     writer_.save_again(blob, plaintext, cancel);
   }
+  void repack_blobs(const PackId& pack, std::vector<PlacedBlob> blobs, bool compress,
+                    const base::CancelToken& cancel) override;
   void flush(const base::CancelToken& cancel) override { writer_.flush(cancel); }
-  std::string load_blob(const BlobHandle& blob, const base::CancelToken& cancel) override;
+  std::string load_blob(const BlobHandle& blob, const base::CancelToken& cancel) override {
+    return reader_.load(blob, cancel);
+  }
   std::string open_blob(const BlobHandle& blob, const BlobLocation& location,
-                        std::string_view sealed) override;
+                        std::string_view sealed) override {
+    return reader_.open(blob, location, sealed);
+  }
   void read_pack_blobs(const PackId& pack, std::vector<PlacedBlob> blobs,
                        const std::function<void(const PlacedBlob&, std::string_view)>& on_blob,
                        const std::function<void(const PlacedBlob&, const base::Error&)>& on_error,
-                       const base::CancelToken& cancel) override;
+                       const base::CancelToken& cancel) override {
+    const auto deliver = [&](const PlacedBlob& blob, std::string_view plaintext, std::string_view) {
+      on_blob(blob, plaintext);
+    };
+    reader_.read(pack, std::move(blobs), deliver, on_error, cancel);
+  }
 
   SnapshotId save_snapshot(const Snapshot& snapshot, const base::CancelToken& cancel) override;
   std::vector<Snapshot> list_snapshots(
@@ -106,12 +112,6 @@ class StoredRepository final : public Repository {
   using ReportError = std::function<void(const std::string&, const base::Error&)>;
   // Threads that wait for the store; made when first needed.
   base::ThreadPool& readers();
-  void open_blob_into(const BlobHandle& blob, const BlobLocation& location, std::string_view sealed,
-                      std::string& plaintext);
-  void deliver(const PlacedBlob& blob, std::string_view sealed,
-               const std::function<void(const PlacedBlob&, std::string_view)>& on_blob,
-               const std::function<void(const PlacedBlob&, const base::Error&)>& on_error,
-               const base::CancelToken& cancel);
   Snapshot load_snapshot(const std::string& name, const base::CancelToken& cancel);
 
   const std::shared_ptr<storage::ObjectStore> store_;  // shared with whoever stacked the decorators
@@ -121,6 +121,7 @@ class StoredRepository final : public Repository {
   const OpenOptions options_;
   BlobIndex index_;
   WriteGate gate_;
+  const PackReader reader_;
   std::once_flag readers_made_;
   std::unique_ptr<base::ThreadPool> readers_;
   BlobWriter writer_;  // last: its threads use the members above
@@ -191,142 +192,59 @@ void StoredRepository::load_index(const base::CancelToken& cancel) {
 }
 
 void StoredRepository::load_index_tolerantly(const ReportError& on_error, const base::CancelToken& cancel) {
-  std::vector<DecodedIndex> decoded;
-  const auto load = [&](const std::string& name) -> std::optional<DecodedIndex> {
+  struct Loaded {
+    std::string name;
+    std::optional<DecodedIndex> index;
+    std::optional<base::Error> damage;
+  };
+  const auto load = [&](const std::string& name) -> Loaded {
     try {
-      return decode_index(load_document(FileKind::kIndex, name, cancel), *IndexId::from_hex(name),
-                          config_.version >= 2);
+      return {name,
+              decode_index(load_document(FileKind::kIndex, name, cancel), *IndexId::from_hex(name),
+                           config_.version >= 2),
+              std::nullopt};
     } catch (const base::Error& error) {
       if (!on_error || error.code() != ErrorCode::kCorrupt) throw;
-      on_error(name, error);
-      return std::nullopt;
+      return {name, std::nullopt, error};
     }
   };
-  InFlight<std::optional<DecodedIndex>> loads(2 * std::max(1U, environment_.connections), [&](auto index) {
-    if (index) decoded.push_back(std::move(*index));
+  const auto files = list_files(FileKind::kIndex, cancel);
+  std::uint64_t stored = 0;
+  for (const StoredFile& file : files) stored += file.size;
+  BlobIndex::Loader loader(index_, stored);
+  // A decoded file takes some 10 MB: no more of them at once than are worth it.
+  const size_t at_once = store_->has_cheap_requests() ? std::max(1U, std::thread::hardware_concurrency())
+                                                      : std::max(1U, environment_.connections);
+  base::ThreadPool pool(std::min(at_once, std::max<size_t>(1, files.size())));
+  InFlight<Loaded> loads(pool.size() + 1, [&](Loaded loaded) {
+    if (loaded.index) {
+      loader.add(std::move(*loaded.index));
+    } else {
+      on_error(loaded.name, *loaded.damage);
+    }
   });
-  for (const StoredFile& file : list_files(FileKind::kIndex, cancel)) {
-    loads.add(readers().submit([&load, name = file.name] { return load(name); }));
+  for (const StoredFile& file : files) {
+    loads.add(pool.submit([&load, name = file.name] { return load(name); }));
   }
   loads.finish();
-  index_.load(std::move(decoded));
+  loader.finish();
 }
 
 // --- blobs
 // ---------------------------------------------------------------------------------------------------------
 
-void StoredRepository::open_blob_into(const BlobHandle& blob, const BlobLocation& location,
-                                      std::string_view sealed, std::string& plaintext) {
-  const auto corrupt = [&](std::string_view what) {
-    base::fail(ErrorCode::kCorrupt, "pack {}: {} at offset {}: {}", location.pack.hex(), blob_name(blob),
-               location.offset, what);
+void StoredRepository::repack_blobs(const PackId& pack, std::vector<PlacedBlob> blobs, bool compress,
+                                    const base::CancelToken& cancel) {
+  const auto store_again = [&](const PlacedBlob& blob, std::string_view plaintext, std::string_view sealed) {
+    const bool may_shrink = config_.version >= 2 && blob.location.uncompressed_length == 0 &&
+                            (compress || blob.handle.type == BlobType::kTree);
+    if (sealed.empty() || may_shrink) {
+      writer_.save_again(blob.handle, plaintext, cancel);
+    } else {
+      writer_.save_sealed_again(blob.handle, sealed, blob.location.uncompressed_length, cancel);
+    }
   };
-  if (sealed.size() != location.length)
-    corrupt(fmt::format("truncated, {} of {} bytes", sealed.size(), location.length));
-  if (location.uncompressed_length == 0) {
-    if (!codec::unseal(key_, sealed, plaintext)) corrupt("does not pass its authentication");
-  } else {
-    thread_local std::string compressed;
-    if (!codec::unseal(key_, sealed, compressed)) corrupt("does not pass its authentication");
-    try {
-      codec::zstd_decompress(compressed, location.uncompressed_length, plaintext);
-    } catch (const base::Error& error) {
-      corrupt(error.message());
-    }
-  }
-  if (codec::sha256(plaintext) != blob.id.bytes) corrupt("its content does not have this hash");
-}
-
-std::string StoredRepository::open_blob(const BlobHandle& blob, const BlobLocation& location,
-                                        std::string_view sealed) {
-  std::string plaintext;
-  open_blob_into(blob, location, sealed, plaintext);
-  return plaintext;
-}
-
-std::string StoredRepository::load_blob(const BlobHandle& blob, const base::CancelToken& cancel) {
-  const auto locations = index_.locate(blob);
-  if (locations.empty()) base::fail(ErrorCode::kNotFound, "{} is in no index", blob_name(blob));
-  std::optional<base::Error> first_error;
-  // Each place twice: damage may have happened on the way.
-  for (int round = 0; round < 2; ++round) {
-    for (const BlobLocation& location : locations) {
-      try {
-        const std::string sealed = store_->get_range(object_key(FileKind::kPack, location.pack.hex()),
-                                                     location.offset, location.length, cancel);
-        return open_blob(blob, location, sealed);
-      } catch (const base::Error& error) {
-        if (error.code() == ErrorCode::kCancelled) throw;
-        if (!first_error) first_error = error;
-      }
-    }
-  }
-  if (first_error->message().find(locations.front().pack.hex()) == std::string::npos) {
-    first_error->add_context(fmt::format("pack {}: {}", locations.front().pack.hex(), blob_name(blob)));
-  }
-  throw *first_error;
-}
-
-void StoredRepository::deliver(const PlacedBlob& blob, std::string_view sealed,
-                               const std::function<void(const PlacedBlob&, std::string_view)>& on_blob,
-                               const std::function<void(const PlacedBlob&, const base::Error&)>& on_error,
-                               const base::CancelToken& cancel) {
-  thread_local std::string scratch;
-  std::string plaintext = std::move(scratch);
-  try {
-    try {
-      open_blob_into(blob.handle, blob.location, sealed, plaintext);
-    } catch (const base::Error& error) {
-      if (error.code() != ErrorCode::kCorrupt) throw;
-      plaintext = load_blob(blob.handle, cancel);
-      environment_.logger.warning("{}; read from another place", error.message());
-    }
-  } catch (const base::Error& error) {
-    if (!on_error || error.code() == ErrorCode::kCancelled) throw;
-    on_error(blob, error);
-    return;
-  }
-  on_blob(blob, plaintext);
-  scratch = std::move(plaintext);
-}
-
-void StoredRepository::read_pack_blobs(
-    const PackId& pack, std::vector<PlacedBlob> blobs,
-    const std::function<void(const PlacedBlob&, std::string_view)>& on_blob,
-    const std::function<void(const PlacedBlob&, const base::Error&)>& on_error,
-    const base::CancelToken& cancel) {
-  std::sort(blobs.begin(), blobs.end(),
-            [](const PlacedBlob& a, const PlacedBlob& b) { return a.location.offset < b.location.offset; });
-  const std::string key = object_key(FileKind::kPack, pack.hex());
-  const auto end_of = [](const PlacedBlob& blob) {
-    return std::uint64_t{blob.location.offset} + blob.location.length;
-  };
-  for (size_t first = 0; first < blobs.size();) {
-    cancel.check();
-    const std::uint64_t begin = blobs[first].location.offset;
-    std::uint64_t end = end_of(blobs[first]);
-    size_t last = first + 1;
-    for (; last < blobs.size(); ++last) {
-      const std::uint64_t next_end = std::max(end, end_of(blobs[last]));
-      if (blobs[last].location.offset > end + kLargestGap || next_end - begin > kLargestRead) break;
-      end = next_end;
-    }
-    std::string data;
-    try {
-      data = store_->get_range(key, begin, end - begin, cancel);
-    } catch (const base::Error& error) {
-      // An unreadable or vanished pack: its blobs may lie in others too.
-      if (error.code() == ErrorCode::kCancelled) throw;
-      environment_.logger.warning("pack {}: {}", pack.hex(), error.message());
-    }
-    for (; first < last; ++first) {
-      const std::uint64_t offset = blobs[first].location.offset - begin;
-      const std::string_view sealed =
-          offset < data.size() ? std::string_view(data).substr(offset, blobs[first].location.length)
-                               : std::string_view();
-      deliver(blobs[first], sealed, on_blob, on_error, cancel);
-    }
-  }
+  reader_.read(pack, std::move(blobs), store_again, nullptr, cancel);
 }
 
 // --- snapshots

@@ -171,6 +171,10 @@ class Repository {
   // Stores a blob once more although the index knows it: prune's repacking. `plaintext` was verified.
   virtual void save_blob_again(const BlobHandle& blob, std::string_view plaintext,
                                const base::CancelToken& cancel = {}) = 0;
+  // Stores blobs of one pack once more, verified and then copied as they are sealed: no compressing, no
+  // sealing. Compressed anew are, in version 2, trees that are not compressed, and with `compress` data too.
+  virtual void repack_blobs(const PackId& pack, std::vector<PlacedBlob> blobs, bool compress,
+                            const base::CancelToken& cancel = {}) = 0;
   virtual const codec::SealKey& master_key() const = 0;
   virtual const OpenOptions& options() const = 0;
 };

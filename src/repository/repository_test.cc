@@ -275,8 +275,7 @@ TEST(Repository, IgnoresForeignFilesAndUnknownMembers) {
   store->put("data/00/tmp", "x");
   EXPECT_EQ(repository->list_files(FileKind::kIndex).size(), 1U);
   EXPECT_EQ(repository->list_snapshots().size(), 1U);
-  const std::string json = R"({"packs_to_delete":[{"id":"x"}],"supersedes":["x"],"packs":[{"time":1,"id":")" +
-                           std::string(64, 'a') +
+  const std::string json = R"({"supersedes":["x"],"packs":[{"time":1,"id":")" + std::string(64, 'a') +
                            R"(","size":5,"blobs":[{"extra":[1],"length":40,"offset":0,"type":"data","id":")" +
                            std::string(64, 'b') + R"("}]}]})";
   repository->save_document(FileKind::kIndex, json);
