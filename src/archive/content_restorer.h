@@ -1,10 +1,10 @@
-// Fills files from packs: a batch of files is planned, then every pack that holds a part of them is read
-// once, by several threads, and each blob written wherever it belongs. A file whose last blob has arrived
-// gets its metadata and is closed.
+// Fills files from packs: a batch of files is planned, then every pack that holds a part of them is read, in
+// pieces by several threads, and each blob written wherever it belongs. A file whose last blob has arrived
+// gets its metadata and is closed. While one batch is under way, the next is planned.
 //
-// add and run are for one thread; the report's callbacks come from run's threads, one at a time. A file that
-// cannot be restored is reported and the rest continues; a full disk, a failing store and cancellation are
-// thrown by run.
+// add, start and finish are for one thread; the report's callbacks come from any thread, one at a time. A
+// file that cannot be restored is reported and the rest continues; a full disk, a failing store and
+// cancellation are thrown by finish.
 #pragma once
 
 #include <functional>
@@ -47,14 +47,19 @@ class ContentRestorer {
   // All must outlive it.
   ContentRestorer(repository::Repository& repository, const RestoreTarget& target,
                   const RestoreRequest& request, RestoreTally& tally, const base::CancelToken& cancel);
+  // Awaits what is under way.
   ~ContentRestorer();
 
-  // Plans a regular file. `in_place`: a file of that size is there; what it has right is kept.
-  void add(std::string directory, Node node, std::string item, bool in_place);
-  // Whether the batch should be run before more is added.
+  // Plans a regular file. `directory` is relative to the target. `in_place`: a file of that size is there;
+  // what it has right is kept.
+  void add(const std::string& directory, Node node, bool in_place);
+  // Whether the batch should be started before more is added.
   bool is_full() const;
-  // Restores what was added. `tick` is called about ten times a second on the calling thread.
-  void run(const std::function<void()>& tick);
+  // Restores what was added, in the background; the batch before must be finished.
+  void start();
+  // Waits for the batch that was started, if any. `tick` is called about ten times a second on the calling
+  // thread.
+  void finish(const std::function<void()>& tick);
 
  private:
   class Impl;

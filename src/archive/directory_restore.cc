@@ -5,6 +5,7 @@
 
 #include <map>
 #include <unordered_set>
+#include <utility>
 
 #include "archive/content_restorer.h"
 #include "archive/go_text.h"
@@ -22,6 +23,7 @@ using repository::BlobId;
 using repository::BlobType;
 using repository::Repository;
 
+constexpr std::size_t kFoldersPerBatch = 10'000;
 constexpr int kDeepest = 4096;  // directories in each other; a path has no room for more
 
 TreeReader open_tree(Repository& repository, const BlobId& id, const base::CancelToken& cancel) {
@@ -80,8 +82,9 @@ class Restorer {
       tally_.set_totals(snapshot.summary->total_files_processed, snapshot.summary->total_bytes_processed);
     }
     TreeReader tree = open_tree(repository_, root, cancel_);
-    Folder top{nullptr, "", nullptr, true, true};
+    Folder top{nullptr, "", nullptr, true, true, false};
     walk(tree, top, 0);
+    begin_batch();
     finish_batch();
     RestoreReport report;
     if (request_.verify) verify(root, report);
@@ -99,6 +102,7 @@ class Restorer {
     std::string path;  // relative to the target, "" the target itself
     const Node* node;
     bool selected, made;
+    bool fresh;  // made by us: nothing was there
   };
   struct Link {
     std::string directory, name, item;
@@ -148,17 +152,17 @@ class Restorer {
     if (!selected || node.type == NodeType::kSocket || node.type == NodeType::kIrregular) return;
     if (!make(folder)) return;
     if (node.type == NodeType::kFile) {
-      restore_file(std::move(node), folder.path, item);
+      restore_file(std::move(node), folder, item);
     } else {
       restore_special(node, folder.path, item);
     }
-    if (content_.is_full()) finish_batch();
+    if (content_.is_full()) begin_batch();
   }
 
   void enter(const Node& node, Folder& parent, const std::string& item, bool selected, int depth) {
     if (depth > kDeepest) base::fail(ErrorCode::kCorrupt, "directories are too deep");
     if (!node.subtree) base::fail(ErrorCode::kCorrupt, "a directory without a tree");
-    Folder folder{&parent, join(parent.path, node.name), &node, selected, false};
+    Folder folder{&parent, join(parent.path, node.name), &node, selected, false, false};
     if (selected && !make(folder)) return;
     try {
       TreeReader tree = open_tree(repository_, *node.subtree, cancel_);
@@ -167,8 +171,8 @@ class Restorer {
       report(item, error);
     }
     if (!folder.made || request_.dry_run) return;
-    left_.push_back({parent.path, without_tree(node)});
-    if (left_.size() >= 50'000) finish_batch();
+    planned_.left.push_back({parent.path, without_tree(node)});
+    if (planned_.left.size() >= kFoldersPerBatch) begin_batch();
   }
 
   static Node without_tree(const Node& node) {
@@ -182,7 +186,7 @@ class Restorer {
     if (folder.made) return true;
     if (folder.parent != nullptr && !make(*folder.parent)) return false;
     try {
-      if (!request_.dry_run) walker_.make_directory(folder.parent->path, folder.node->name);
+      if (!request_.dry_run) folder.fresh = walker_.make_directory(folder.parent->path, folder.node->name);
       folder.made = true;
       if (folder.selected) tally_.finish_other("/" + folder.path);
     } catch (const base::Error& error) {
@@ -209,7 +213,8 @@ class Restorer {
     return false;
   }
 
-  void restore_file(Node node, const std::string& directory, const std::string& item) {
+  void restore_file(Node node, const Folder& folder, const std::string& item) {
+    const std::string& directory = folder.path;
     if (node.links > 1 && link_to_first(node, directory, item)) return;
     if (request_.dry_run) {
       tally_.plan_file(node.size);
@@ -218,7 +223,8 @@ class Restorer {
       return;
     }
     bool in_place = false;
-    if (const auto present = walker_.status(directory, node.name)) {
+    const auto present = folder.fresh ? std::nullopt : walker_.status(directory, node.name);
+    if (present) {
       if (keeps_existing(node, *present)) {
         skipped_.insert(item);
         tally_.skip_file(item, node.size);
@@ -227,7 +233,7 @@ class Restorer {
       in_place = S_ISREG(present->st_mode) && present->st_nlink == 1 && node.size != 0 &&
                  static_cast<std::uint64_t>(present->st_size) == node.size;
     }
-    content_.add(directory, std::move(node), item, in_place);
+    content_.add(directory, std::move(node), in_place);
   }
 
   // True when the file is a further name of one that was restored already.
@@ -236,7 +242,7 @@ class Restorer {
         first_names_.try_emplace({node.inode, node.device_id}, FirstName{directory, node.name, 1});
     if (added) return false;
     ++at->second.seen;
-    links_.push_back({directory, node.name, item, at->second.directory, at->second.name});
+    planned_.links.push_back({directory, node.name, item, at->second.directory, at->second.name});
     if (at->second.seen == node.links) first_names_.erase(at);
     return true;
   }
@@ -252,10 +258,17 @@ class Restorer {
     tally_.finish_other(item);
   }
 
-  // Fills the files planned so far; then links to them and the directories that were left can be finished.
+  // Fills the files planned so far, in the background, once the batch before is finished.
+  void begin_batch() {
+    finish_batch();
+    running_ = std::exchange(planned_, {});
+    content_.start();
+  }
+
+  // When its files are there, links to them and the directories that were left can be finished.
   void finish_batch() {
-    content_.run([this] { tick(); });
-    for (const Link& link : links_) {
+    content_.finish([this] { tick(); });
+    for (const Link& link : running_.links) {
       try {
         if (!request_.dry_run)
           walker_.make_hard_link(link.first_directory, link.first_name, link.directory, link.name);
@@ -264,15 +277,14 @@ class Restorer {
         report(link.item, error);
       }
     }
-    links_.clear();
-    for (const auto& [parent, node] : left_) {
+    for (const auto& [parent, node] : running_.left) {
       try {
         walker_.apply_metadata(parent, node);
       } catch (const base::Error& error) {
         report("/" + join(parent, node.name), error);
       }
     }
-    left_.clear();
+    running_ = {};
   }
 
   void verify(const BlobId& root, RestoreReport& report);
@@ -294,8 +306,12 @@ class Restorer {
     std::uint64_t seen;
   };
   std::map<std::pair<std::uint64_t, std::uint64_t>, FirstName> first_names_;  // by inode and device
-  std::vector<Link> links_;
-  std::vector<std::pair<std::string, Node>> left_;  // directories whose metadata is due, children first
+  // What is due when the files of a batch are there.
+  struct Batch {
+    std::vector<Link> links;
+    std::vector<std::pair<std::string, Node>> left;  // directories to get their metadata, children first
+  };
+  Batch planned_, running_;
   std::unordered_set<std::string> skipped_;
 };
 

@@ -198,6 +198,40 @@ TEST_F(DirectoryRestoreTest, SparseLeavesHoles) {
   EXPECT_EQ(testing::difference(source_, target_), "");
 }
 
+TEST_F(DirectoryRestoreTest, MoreFilesThanABatchHoldsComeBackWithTheirLinksAndFolders) {
+  for (int i = 0; i < 10'000; ++i) {
+    const fs::path folder = source_ / std::to_string(i % 50) / std::to_string(i % 7);
+    if (i < 350) fs::create_directories(folder);
+    write(folder / ("f" + std::to_string(i)), i % 3 == 0 ? std::string() : "content " + std::to_string(i));
+  }
+  write(source_ / "large", testing::noise(3, 9'000'000));
+  // The names of one file are far from each other, and so in different batches.
+  fs::create_hard_link(source_ / "0" / "0" / "f0", source_ / "zz");
+  fs::create_hard_link(source_ / "0" / "0" / "f350", source_ / "9" / "first");
+  fs::permissions(source_ / "1" / "1", fs::perms::owner_read | fs::perms::owner_exec);
+  fs::permissions(source_ / "1", fs::perms::owner_read | fs::perms::owner_exec);
+  world_.backup(*repository_, source_);
+  const auto report = world_.restore(*repository_, target_);
+  EXPECT_THAT(report.errors, IsEmpty());
+  EXPECT_EQ(report.files, 10'003U);
+  EXPECT_EQ(testing::difference(source_, target_), "");
+  fs::permissions(source_ / "1", fs::perms::owner_all);
+  fs::permissions(target_ / "1", fs::perms::owner_all);
+}
+
+TEST_F(DirectoryRestoreTest, ABlobThatIsUsedInManyPlacesIsWrittenToAllOfThem) {
+  const std::string part = testing::noise(5, 600'000);
+  Node twice = file("twice", part);
+  twice.content.push_back(twice.content.front());
+  twice.content.push_back(repository_->save_blob(BlobType::kData, "end").id);
+  Node other = file("zother", part);
+  save({encode(twice), encode(other)});
+  const auto report = world_.restore(*repository_, target_);
+  EXPECT_THAT(report.errors, IsEmpty());
+  EXPECT_TRUE(base::read_file(target_ / "twice") == part + part + "end");
+  EXPECT_TRUE(base::read_file(target_ / "zother") == part);
+}
+
 TEST_F(DirectoryRestoreTest, ADryRunWritesNothing) {
   testing::make_odd_directory(source_);
   const auto saved = world_.backup(*repository_, source_);

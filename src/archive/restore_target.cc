@@ -66,21 +66,30 @@ std::string RestoreTarget::full_path(const std::string& directory, const std::st
 
 int TargetWalker::open_directory(const std::string& directory) {
   if (directory.empty()) return target_.root().get();
-  if (fd_.valid() && last_ == directory) return fd_.get();
-  base::Fd at;
-  std::size_t start = 0;
-  while (start <= directory.size()) {
+  if (!steps_.empty() && last_ == directory) return steps_.back().fd.get();
+  std::size_t depth = 0, start = 0;
+  const auto next_part = [&] {
     const std::size_t end = std::min(directory.find('/', start), directory.size());
-    const std::string part = directory.substr(start, end - start);
-    const int from = at.valid() ? at.get() : target_.root().get();
-    base::Fd next(openat(from, part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!next.valid()) fail_system("open directory", target_.full_path(directory.substr(0, end), ""));
-    at = std::move(next);
-    start = end + 1;
+    return std::string_view(directory).substr(start, end - start);
+  };
+  // What both paths begin with stays open.
+  for (; depth < steps_.size() && start <= directory.size(); ++depth) {
+    const std::string_view part = next_part();
+    if (steps_[depth].name != part) break;
+    start += part.size() + 1;
   }
-  fd_ = std::move(at);
+  steps_.resize(depth);
+  last_.clear();
+  while (start <= directory.size()) {
+    std::string part(next_part());
+    start += part.size() + 1;
+    const int from = steps_.empty() ? target_.root().get() : steps_.back().fd.get();
+    base::Fd next(openat(from, part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!next.valid()) fail_system("open directory", target_.full_path(directory.substr(0, start - 1), ""));
+    steps_.push_back({std::move(part), std::move(next)});
+  }
   last_ = directory;
-  return fd_.get();
+  return steps_.back().fd.get();
 }
 
 std::optional<struct stat> TargetWalker::status(const std::string& directory, const std::string& name) {
@@ -105,7 +114,10 @@ void TargetWalker::remove(const std::string& directory, const std::string& name)
   const int at = open_directory(directory);
   if (unlinkat(at, name.c_str(), 0) == 0 || errno == ENOENT) return;
   if (errno == EISDIR && unlinkat(at, name.c_str(), AT_REMOVEDIR) == 0) {
-    if (directory.empty()) forget();  // else the remembered directory is the one that held it
+    if (directory.empty()) {  // else the steps lead to the directory that held it
+      steps_.clear();
+      last_.clear();
+    }
     return;
   }
   fail_system("replace", target_.full_path(directory, name));
@@ -161,6 +173,20 @@ void TargetWalker::make_hard_link(const std::string& from_directory, const std::
       linkat(open_directory(from_directory), from_name.c_str(), to.get(), name.c_str(), 0) != 0) {
     fail_system("link", target_.full_path(directory, name));
   }
+}
+
+void TargetWalker::apply_metadata(const base::Fd& file, const std::string& directory, const Node& node) {
+  const auto require = [&](int result, std::string_view doing) {
+    if (result != 0 && !is_forgiven()) fail_system(doing, target_.full_path(directory, node.name));
+  };
+  require(fchown(file.get(), node.uid, node.gid), "chown");
+  // Mostly there are none to set and none to take away.
+  if (!node.extended_attributes.empty() || flistxattr(file.get(), nullptr, 0) > 0) {
+    apply_extended_attributes(open_directory(directory), node, target_.full_path(directory, node.name));
+  }
+  const struct timespec times[2] = {to_timespec(node.atime), to_timespec(node.mtime)};
+  require(futimens(file.get(), times), "set times of");
+  require(fchmod(file.get(), to_chmod_bits(node.mode)), "chmod");
 }
 
 void TargetWalker::apply_metadata(const std::string& directory, const Node& node) {
