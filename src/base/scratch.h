@@ -23,7 +23,8 @@ class Scratch {
   // At least `size` bytes, of which so many are returned.
   std::span<char> take(size_t size) {
     if (size > size_) {
-      constexpr size_t kStep = size_t{256} << 10;
+      // What is never touched takes no memory; growing again and again would touch it anew each time.
+      constexpr size_t kStep = size_t{16} << 20;
       memory_.reset();  // first, so that never two are there
       size_ = (size + kStep - 1) / kStep * kStep;
       memory_ = std::make_unique_for_overwrite<char[]>(size_);

@@ -39,26 +39,28 @@ void BlobOpener::decode(const codec::SealKey& key, const PlacedBlob& blob, std::
 }
 
 void BlobOpener::hash(std::optional<Stream> stream) {
+  // The longest first, so that what is left over at the end, and goes on alone, is short.
+  std::sort(messages_.begin(), messages_.end(),
+            [](const Message& a, const Message& b) { return a.text.size() > b.text.size(); });
   digests_.resize(messages_.size());
-  size_t first = 0;
   if (stream && !messages_.empty()) {
-    // The one that is about as long as the stream's part: what is longer goes on alone.
-    const auto distance = [&](std::string_view message) {
-      return message.size() > stream->data.size() ? message.size() - stream->data.size()
-                                                  : stream->data.size() - message.size();
+    // One that is about as long as the stream's part goes beside it.
+    const auto distance = [&](const Message& message) {
+      return message.text.size() > stream->data.size() ? message.text.size() - stream->data.size()
+                                                       : stream->data.size() - message.text.size();
     };
     const auto nearest =
         std::min_element(messages_.begin(), messages_.end(),
-                         [&](std::string_view a, std::string_view b) { return distance(a) < distance(b); });
-    const auto at = nearest - messages_.begin();
-    std::swap(messages_[0], *nearest);
-    std::swap(decoded_[0], decoded_[static_cast<size_t>(at)]);
-    digests_[0] = stream->hash.update_beside(stream->data, messages_[0]);
-    first = 1;
+                         [&](const Message& a, const Message& b) { return distance(a) < distance(b); });
+    std::rotate(messages_.begin(), nearest, nearest + 1);
+    digests_[0] = stream->hash.update_beside(stream->data, messages_[0].text);
   } else if (stream) {
     stream->hash.update(stream->data);
   }
-  codec::sha256_many(std::span(messages_).subspan(first), std::span(digests_).subspan(first));
+  const size_t first = stream && !messages_.empty() ? 1 : 0;
+  texts_.clear();
+  for (size_t i = first; i < messages_.size(); ++i) texts_.push_back(messages_[i].text);
+  codec::sha256_many(texts_, std::span(digests_).subspan(first));
 }
 
 std::span<const BlobOpener::Opened> BlobOpener::open(const codec::SealKey& key,
@@ -66,7 +68,6 @@ std::span<const BlobOpener::Opened> BlobOpener::open(const codec::SealKey& key,
                                                      std::span<const std::string_view> sealed,
                                                      std::optional<Stream> stream) {
   opened_.assign(blobs.size(), {});
-  decoded_.clear();
   messages_.clear();
   size_t total = 0;
   for (const PlacedBlob& blob : blobs) total += blob.location.plain_length();
@@ -76,21 +77,19 @@ std::span<const BlobOpener::Opened> BlobOpener::open(const codec::SealKey& key,
     free = free.subspan(plaintext.size());
     try {
       decode(key, blobs[i], sealed[i], plaintext);
-      decoded_.push_back(i);
-      messages_.emplace_back(plaintext.data(), plaintext.size());
+      messages_.push_back({i, {plaintext.data(), plaintext.size()}});
     } catch (const base::Error& error) {
       if (error.code() != base::ErrorCode::kCorrupt) throw;
       opened_[i].failure = error;
     }
   }
   hash(stream);
-  for (size_t i = 0; i < decoded_.size(); ++i) {
-    const PlacedBlob& blob = blobs[decoded_[i]];
-    Opened& opened = opened_[decoded_[i]];
-    if (digests_[i] == blob.handle.id.bytes) {
-      opened.plaintext = messages_[i];
+  for (size_t i = 0; i < messages_.size(); ++i) {
+    const auto& [at, text] = messages_[i];
+    if (digests_[i] == blobs[at].handle.id.bytes) {
+      opened_[at].plaintext = text;
     } else {
-      opened.failure = corrupt(blob, "its content does not have this hash");
+      opened_[at].failure = corrupt(blobs[at], "its content does not have this hash");
     }
   }
   return opened_;

@@ -42,11 +42,15 @@ class BlobOpener {
               std::span<char> plaintext);
   void hash(std::optional<Stream> stream);
 
+  struct Message {
+    size_t at;  // in opened_
+    std::string_view text;
+  };
   base::Scratch plaintexts_, compressed_;
   std::vector<Opened> opened_;
-  std::vector<size_t> decoded_;             // which of opened_ have a plaintext, and
-  std::vector<std::string_view> messages_;  // that,
-  std::vector<codec::Digest256> digests_;   // and its hash
+  std::vector<Message> messages_;          // what is decoded,
+  std::vector<std::string_view> texts_;    // to be hashed together,
+  std::vector<codec::Digest256> digests_;  // and the hashes of messages_
 };
 
 }  // namespace salvor::repository
