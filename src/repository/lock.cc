@@ -381,7 +381,8 @@ size_t unlock(Repository& repository, bool all, const base::CancelToken& cancel,
       } catch (const base::Error& error) {
         if (error.code() == ErrorCode::kNotFound) continue;
         if (error.code() != ErrorCode::kCorrupt) throw;
-        stale = now - file.modified > stale_after;  // unreadable: only its age speaks
+        // Unreadable: only its age speaks, where the store tells it.
+        stale = file.modified != base::Time{} && now - file.modified > stale_after;
       }
     }
     if (!stale) continue;

@@ -9,7 +9,9 @@
 #include "net/url.h"
 #include "storage/decorators.h"
 #include "storage/file_object_store.h"
+#include "storage/rest/rest_object_store.h"
 #include "storage/s3/s3_object_store.h"
+#include "storage/tls.h"
 
 namespace salvor::storage {
 
@@ -180,18 +182,75 @@ std::shared_ptr<ObjectStore> open_s3_url(const std::string& url, std::string res
   options.region = given.region;
   const bool aws = parsed.host == "s3.amazonaws.com" || parsed.host.ends_with(".amazonaws.com") ||
                    parsed.host.ends_with(".amazonaws.com.cn");
-  options.path_style = !aws;
+  options.path_style = given.path_style.value_or(!aws);
   // The global name is served by every region's own.
   if (parsed.host != "s3.amazonaws.com") options.endpoint = parsed.scheme + "://" + parsed.authority();
   options.ca_pem = given.ca_pem;
+  options.client_pem = given.client_pem;
   options.insecure_skip_verify = given.insecure_skip_verify;
+  options.user_agent = given.user_agent;
+  if (given.stall_timeout) options.stall_timeout = *given.stall_timeout;
   options.part_retry = environment.retry;
   auto store = s3::make_s3_object_store(options, credentials_of(given.credentials_ini, given.profile),
                                         environment.clock);
   return with_prefix(retrying(std::move(store), environment), path.substr(bucket_end));
 }
 
+std::string environment_text(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// Where "user:password@" of a URL's authority begins and ends, without the "@"; npos: it has none.
+struct UserInfo {
+  size_t begin, end;
+};
+std::optional<UserInfo> user_info(std::string_view url) {
+  const size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return std::nullopt;
+  const size_t begin = scheme + 3;
+  const size_t end = url.substr(0, url.find('/', begin)).rfind('@');
+  if (end == std::string_view::npos || end < begin) return std::nullopt;
+  return UserInfo{begin, end};
+}
+
+std::shared_ptr<ObjectStore> open_rest_url(const std::string& url, std::string rest,
+                                           const StoreEnvironment& environment,
+                                           const RepositoryUrlOptions& given) {
+  rest::RestOptions options;
+  options.user = environment_text("RESTIC_REST_USERNAME");
+  options.password = environment_text("RESTIC_REST_PASSWORD");
+  if (const auto user = user_info(rest)) {
+    const std::string text = rest.substr(user->begin, user->end - user->begin);
+    const size_t colon = std::min(text.find(':'), text.size());
+    options.user = net::percent_decode(text.substr(0, colon));
+    options.password = colon < text.size() ? net::percent_decode(text.substr(colon + 1)) : "";
+    rest.erase(user->begin, user->end + 1 - user->begin);
+  }
+  const net::Url parsed = net::parse_url(rest);
+  if (parsed.scheme != "http" && parsed.scheme != "https") {
+    base::fail(ErrorCode::kInvalidArgument,
+               "invalid repository URL \"{}\": a REST server is reached by http or https\n"
+               "hint: rest:https://HOST:8000/PATH",
+               redacted_repository_url(url));
+  }
+  options.url = rest;
+  options.tls = client_tls(given.ca_pem, given.client_pem, given.insecure_skip_verify);
+  options.user_agent = given.user_agent;
+  if (given.stall_timeout) options.stall_timeout = *given.stall_timeout;
+  options.create = given.create;
+  return retrying(rest::make_rest_object_store(std::move(options)), environment);
+}
+
 }  // namespace
+
+std::string redacted_repository_url(const std::string& url) {
+  const auto user = user_info(url);
+  if (!user) return url;
+  const size_t colon = url.find(':', user->begin);
+  if (colon == std::string::npos || colon >= user->end) return url;
+  return url.substr(0, colon + 1) + "***" + url.substr(user->end);
+}
 
 std::optional<std::string> known_provider(const std::string& provider) {
   if (provider == "aws" || provider == "velero.io/aws") return "aws";
@@ -227,7 +286,8 @@ void create_bucket(const BucketLocation& location, const StoreEnvironment& envir
 std::shared_ptr<ObjectStore> open_repository_url(const std::string& url, const StoreEnvironment& environment,
                                                  const RepositoryUrlOptions& options) {
   if (url.starts_with("s3:")) return open_s3_url(url, url.substr(3), environment, options);
-  static const std::set<std::string> kOthers = {"sftp", "rest", "swift", "b2", "azure", "gs", "rclone"};
+  if (url.starts_with("rest:")) return open_rest_url(url, url.substr(5), environment, options);
+  static const std::set<std::string> kOthers = {"sftp", "swift", "b2", "azure", "gs", "rclone"};
   const std::string scheme = url.substr(0, url.find(':'));
   if (scheme.size() < url.size() && kOthers.contains(scheme)) {
     base::fail(ErrorCode::kUnsupported,

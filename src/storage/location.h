@@ -49,18 +49,27 @@ void create_bucket(const BucketLocation& location, const StoreEnvironment& envir
 std::optional<std::string> known_provider(const std::string& provider);
 
 struct RepositoryUrlOptions {
-  std::string ca_pem;
+  std::string ca_pem;                                      // additional trust anchors, PEM
+  std::string client_pem;                                  // client certificate and its key, PEM, in one text
+  std::string user_agent;                                  // empty: "salvor"
+  std::optional<std::chrono::milliseconds> stall_timeout;  // absent: the store's own
   bool insecure_skip_verify = false;
-  std::string region;   // empty: the environment's, else us-east-1
-  std::string profile;  // in the shared credentials file; empty: AWS_PROFILE, else "default"
+  std::string region;              // empty: the environment's, else us-east-1
+  std::optional<bool> path_style;  // how S3 buckets are addressed; absent: by the host's name
+  std::string profile;             // in the shared credentials file; empty: AWS_PROFILE, else "default"
   std::optional<std::string> credentials_ini;  // absent: the process environment's
   bool create = false;                         // make a missing local directory, as `init` does
 };
 
 // A restic repository URL: "/path", "local:/path" or a relative path; "s3:http://host:port/bucket/prefix",
-// "s3:https://host/bucket/prefix", "s3:host/bucket/prefix" (https). Hosts below amazonaws.com are addressed
-// virtual-host style, all others path style. Other restic backends are kUnsupported.
+// "s3:https://host/bucket/prefix", "s3:host/bucket/prefix" (https);
+// "rest:http(s)://[user:password@]host/path", user and password else from RESTIC_REST_USERNAME and
+// RESTIC_REST_PASSWORD. Hosts below amazonaws.com are addressed virtual-host style, all others path style.
+// Other restic backends are kUnsupported.
 std::shared_ptr<ObjectStore> open_repository_url(const std::string& url, const StoreEnvironment& environment,
                                                  const RepositoryUrlOptions& options = {});
+
+// For people's eyes and logs: the password in a URL replaced by "***".
+std::string redacted_repository_url(const std::string& url);
 
 }  // namespace salvor::storage

@@ -25,7 +25,7 @@ namespace salvor::storage {
 struct ObjectInfo {
   std::string key;
   std::uint64_t size = 0;  // bytes
-  base::Time modified;
+  base::Time modified;     // zero: the store tells no times
 };
 
 struct ListPage {

@@ -2,10 +2,10 @@
 
 #include <cstdlib>
 
-#include "base/file.h"
 #include "base/text.h"
 #include "codec/hash.h"
 #include "storage/s3/responses.h"
+#include "storage/tls.h"
 
 namespace salvor::storage::s3 {
 
@@ -26,17 +26,6 @@ std::string environment_region() {
 
 bool is_ip_address(const std::string& host) {
   return host.find(':') != std::string::npos || host.find_first_not_of("0123456789.") == std::string::npos;
-}
-
-// S3Options::ca_pem adds to the system's anchors, TlsOptions::ca_pem replaces them.
-net::TlsOptions tls_options(const S3Options& options) {
-  net::TlsOptions tls;
-  tls.insecure_skip_verify = options.insecure_skip_verify;
-  if (!options.ca_pem.empty()) {
-    const std::string system = base::read_file_if_exists("/etc/ssl/certs/ca-certificates.crt").value_or("");
-    tls.ca_pem = system + (system.ends_with('\n') || system.empty() ? "" : "\n") + options.ca_pem;
-  }
-  return tls;
 }
 
 struct Meaning {
@@ -128,7 +117,7 @@ Client::Client(S3Options options, std::shared_ptr<CredentialsProvider> credentia
     : options_(std::move(options)),
       credentials_(std::move(credentials)),
       clock_(clock),
-      http_(tls_options(options_)),
+      http_(client_tls(options_.ca_pem, options_.client_pem, options_.insecure_skip_verify)),
       region_(options_.region.empty() ? environment_region() : options_.region),
       region_is_given_(!region_.empty()) {
   if (options_.bucket.empty() || options_.bucket.find('/') != std::string::npos) {
@@ -192,6 +181,7 @@ net::HttpResponse Client::send_once(const S3Request& request, const base::Cancel
   }
   net::HttpRequest http;
   http.headers = to_sign.headers;
+  if (!options_.user_agent.empty()) http.headers.emplace_back("user-agent", options_.user_agent);
   to_sign.headers.emplace_back("host", target.host);
   http.headers.emplace_back("authorization",
                             authorization_header(to_sign, credentials, {region(), "s3", now}));

@@ -22,8 +22,10 @@ struct S3Options {
   std::string bucket;
   bool path_style =
       false;  // http(s)://host/bucket/key instead of http(s)://bucket.host/key; always for IP addresses
-  std::string ca_pem;  // additional trust anchors; empty: the system's
+  std::string ca_pem;      // additional trust anchors; empty: the system's
+  std::string client_pem;  // client certificate and its key in one text
   bool insecure_skip_verify = false;
+  std::string user_agent;              // empty: the client's own
   std::string server_side_encryption;  // "AES256", "aws:kms" or ""
   std::string kms_key_id;
   size_t part_size = 16 * 1024 * 1024;  // bytes of one multipart part; uploads below it are one PUT
