@@ -166,7 +166,7 @@ std::optional<codec::SealKey> load_key_file(storage::ObjectStore& store, const s
 }  // namespace
 
 codec::SealKey open_master_key(storage::ObjectStore& store, std::string_view password,
-                               const base::CancelToken& cancel) {
+                               const base::CancelToken& cancel, std::string_view hint) {
   std::vector<std::string> names;
   storage::for_each_object(store, std::string(directory_of(FileKind::kKey)), cancel,
                            [&](const storage::ObjectInfo& object) {
@@ -175,6 +175,10 @@ codec::SealKey open_master_key(storage::ObjectStore& store, std::string_view pas
                            });
   if (names.empty()) {
     base::fail(ErrorCode::kNotFound, "repository \"{}\" has no key file", store.describe());
+  }
+  const auto hinted = [hint](const std::string& name) { return name.starts_with(hint); };
+  if (!hint.empty() && std::count_if(names.begin(), names.end(), hinted) == 1) {
+    std::stable_partition(names.begin(), names.end(), hinted);
   }
   if (names.size() > kMostKeys) names.resize(kMostKeys);
   std::optional<base::Error> damage;

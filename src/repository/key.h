@@ -42,10 +42,10 @@ std::optional<codec::SealKey> decode_key_file(std::string_view json, std::string
 // Adds a key file and returns its id.
 std::string add_key_file(storage::ObjectStore& store, const codec::SealKey& master, std::string_view password,
                          const Environment& environment, const base::CancelToken& cancel);
-// Tries up to 20 key files in the order of their names. One that is damaged is passed over if another opens.
-// Throws kUnauthenticated when none opens, kCorrupt when none opens and one is damaged, kNotFound when there
-// is none.
+// Tries up to 20 key files in the order of their names, before them the one whose name begins with `hint` if
+// there is just one. One that is damaged is passed over if another opens. Throws kUnauthenticated when none
+// opens, kCorrupt when none opens and one is damaged, kNotFound when there is none.
 codec::SealKey open_master_key(storage::ObjectStore& store, std::string_view password,
-                               const base::CancelToken& cancel);
+                               const base::CancelToken& cancel, std::string_view hint = {});
 
 }  // namespace salvor::repository

@@ -331,7 +331,8 @@ bool Repository::exists(storage::ObjectStore& store, const base::CancelToken& ca
 }
 
 std::string Repository::init(storage::ObjectStore& store, const std::string& password,
-                             const Environment& environment, int version, const base::CancelToken& cancel) {
+                             const Environment& environment, int version, const base::CancelToken& cancel,
+                             std::optional<std::uint64_t> chunker_polynomial) {
   if (version != 1 && version != 2) {
     base::fail(ErrorCode::kInvalidArgument, "repository version {} is not supported, only 1 and 2 are",
                version);
@@ -352,7 +353,8 @@ std::string Repository::init(storage::ObjectStore& store, const std::string& pas
   Config config;
   config.version = version;
   config.id = codec::to_hex(environment.random.bytes(32));
-  config.chunker_polynomial = random_chunker_polynomial(environment.random);
+  config.chunker_polynomial =
+      chunker_polynomial ? *chunker_polynomial : random_chunker_polynomial(environment.random);
   add_key_file(store, master, password, environment, cancel);
   // Last, and only if nobody else was faster: a repository exists when its config does.
   store.put_if_absent(kConfigKey, codec::seal(master, random_iv(environment.random), encode_config(config)),
@@ -371,7 +373,7 @@ std::unique_ptr<Repository> Repository::open(std::shared_ptr<storage::ObjectStor
     base::fail(ErrorCode::kNotFound,
                "\"{}\" is not a repository: it has no config\nhint: create one with init", store->describe());
   }
-  const codec::SealKey master = open_master_key(*store, password, cancel);
+  const codec::SealKey master = open_master_key(*store, password, cancel, options.key_hint);
   std::string plain;
   if (!codec::unseal(master, sealed, plain)) {
     base::fail(ErrorCode::kCorrupt, "config of \"{}\" does not pass its authentication", store->describe());

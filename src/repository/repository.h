@@ -46,6 +46,7 @@ struct OpenOptions {
   Compression compression = Compression::kAuto;
   std::uint64_t pack_size = 16 * 1024 * 1024;  // bytes; a pack is closed when it holds at least that much
   bool verify_writes = true;                   // open and compare what was sealed before it is uploaded
+  std::string key_hint = {};                   // the key file to try first, or how its name begins
 };
 
 struct BlobLocation {
@@ -77,10 +78,12 @@ struct StoredFile {
 class Repository {
  public:
   // Writes config and a first key. Refuses (kAlreadyExists) if there is anything of a repository.
-  // Returns the repository's id (hex).
+  // Returns the repository's id (hex). `chunker_polynomial`: another repository's, so that equal files have
+  // equal blobs in both; otherwise a random one.
   static std::string init(storage::ObjectStore& store, const std::string& password,
                           const Environment& environment, int version = 2,
-                          const base::CancelToken& cancel = {});
+                          const base::CancelToken& cancel = {},
+                          std::optional<std::uint64_t> chunker_polynomial = std::nullopt);
   static bool exists(storage::ObjectStore& store, const base::CancelToken& cancel = {});
   static std::unique_ptr<Repository> open(std::shared_ptr<storage::ObjectStore> store,
                                           const std::string& password, Environment environment,
