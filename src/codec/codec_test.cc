@@ -153,5 +153,38 @@ TEST(Tar, RefusesEveryTruncation) {
   }
 }
 
+TEST(Tar, WritesWhatUstarCannotHoldIntoExtendedHeaders) {
+  base::StringSink sink;
+  TarWriter tar(sink);
+  TarHeader header;
+  header.name = "dir/" + std::string(300, 'n') + "/caf\xc3\xa9";
+  header.size = 5;
+  header.mode = 04755;
+  header.uid = 3'000'000'000;
+  header.modified = -5;
+  header.extended_attributes = {{"user.x", std::string("a\0b", 3)}, {"odd=name", "left out"}};
+  tar.add_entry(header);
+  tar.write_content("he");
+  tar.write_content("llo");
+  tar.add_entry({.name = "link", .type = '2', .link_target = std::string(200, 't')});
+  EXPECT_THROW(tar.write_content("x"), base::Error);
+  tar.finish();
+  EXPECT_NE(sink.data().find("uid=3000000000\n"), std::string::npos);
+  EXPECT_NE(sink.data().find("mtime=-5\n"), std::string::npos);
+  EXPECT_NE(sink.data().find(std::string("SCHILY.xattr.user.x=a\0b\n", 24)), std::string::npos);
+  EXPECT_EQ(sink.data().find("left out"), std::string::npos);
+  base::ViewSource source(sink.data());
+  TarReader reader(source);
+  const auto file = reader.next();
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->name, header.name);
+  EXPECT_EQ(file->mode, 04755);
+  EXPECT_EQ(reader.read_content(), "hello");
+  const auto link = reader.next();
+  ASSERT_TRUE(link);
+  EXPECT_EQ(link->link_target, std::string(200, 't'));
+  EXPECT_FALSE(reader.next());
+}
+
 }  // namespace
 }  // namespace salvor::codec

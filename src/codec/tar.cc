@@ -168,6 +168,94 @@ void TarWriter::add_file(std::string_view name, std::string_view data, base::Tim
   write_padded(out_, data);
 }
 
+namespace {
+
+constexpr Field kUser{265, 32}, kGroup{297, 32}, kMajor{329, 8}, kMinor{337, 8};
+
+bool fits_octal(std::uint64_t value, Field field) {
+  return value < std::uint64_t{1} << (3 * (field.width - 1));
+}
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+// A text field, or its record when it does not fit.
+void put_text(Block& block, Field field, std::string_view value, std::string_view key, std::string& records) {
+  if (value.size() > field.width || !is_ascii(value)) records += pax_record(key, value);
+  value.substr(0, field.width).copy(block.data() + field.offset, field.width);
+}
+
+void put_number(Block& block, Field field, std::uint64_t value, std::string_view key, std::string& records) {
+  if (!fits_octal(value, field)) {
+    records += pax_record(key, std::to_string(value));
+    value = 0;
+  }
+  put_octal(block, field, value);
+}
+
+void seal(Block& block) {
+  const std::string sum = fmt::format("{:06o}", checksum(block));
+  std::memcpy(block.data() + kChecksum.offset, sum.data(), 6);
+  block[kChecksum.offset + 6] = '\0';
+  block[kChecksum.offset + 7] = ' ';
+}
+
+}  // namespace
+
+void TarWriter::add_entry(const TarHeader& header) {
+  Block block{};
+  std::string records;
+  std::string_view prefix, name;
+  if (!split_name(header.name, prefix, name) || !is_ascii(header.name)) {
+    records += pax_record("path", header.name);
+    prefix = {};
+    name = std::string_view(header.name).substr(0, kName.width);
+  }
+  name.copy(block.data() + kName.offset, kName.width);
+  prefix.copy(block.data() + kPrefix.offset, prefix.size());
+  put_text(block, kLink, header.link_target, "linkpath", records);
+  put_text(block, kUser, header.user, "uname", records);
+  put_text(block, kGroup, header.group, "gname", records);
+  put_octal(block, kMode, header.mode);
+  put_number(block, kUid, header.uid, "uid", records);
+  put_number(block, kGid, header.gid, "gid", records);
+  const std::uint64_t size = header.type == '0' ? header.size : 0;
+  put_number(block, kSize, size, "size", records);
+  if (header.modified < 0 || !fits_octal(static_cast<std::uint64_t>(header.modified), kTime)) {
+    records += pax_record("mtime", std::to_string(header.modified));
+  }
+  put_octal(block, kTime,
+            static_cast<std::uint64_t>(std::max<std::int64_t>(header.modified, 0)) &
+                ((std::uint64_t{1} << 33) - 1));
+  put_octal(block, kMajor, header.device_major & 07777777U);
+  put_octal(block, kMinor, header.device_minor & 07777777U);
+  for (const auto& [key, value] : header.extended_attributes) {
+    if (key.find('=') == std::string::npos) records += pax_record("SCHILY.xattr." + key, value);
+  }
+  block[kType] = header.type;
+  std::memcpy(block.data() + kMagic, "ustar\00000", 8);
+  seal(block);
+  if (!records.empty()) {
+    const Block extended = make_header("", "PaxHeaders.0/entry", records.size(), 0, 0644, 'x');
+    out_.write({extended.data(), kBlock});
+    write_padded(out_, records);
+  }
+  out_.write({block.data(), kBlock});
+  left_ = size;
+  padding_ = (kBlock - size % kBlock) % kBlock;
+}
+
+void TarWriter::write_content(std::string_view data) {
+  if (data.size() > left_) base::fail(ErrorCode::kInternal, "more content than the tar header says");
+  out_.write(data);
+  left_ -= data.size();
+  if (left_ != 0 || padding_ == 0) return;
+  static constexpr Block kZeros{};
+  out_.write({kZeros.data(), static_cast<size_t>(padding_)});
+  padding_ = 0;
+}
+
 void TarWriter::finish() {
   static constexpr std::array<char, 2 * kBlock> kEnd{};
   out_.write({kEnd.data(), kEnd.size()});

@@ -5,11 +5,28 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/stream.h"
 
 namespace salvor::codec {
+
+// What a header says of an entry. Whatever ustar's fields cannot hold goes into a PAX header before it.
+struct TarHeader {
+  std::string name;  // raw bytes; directories end with "/"
+  char type = '0';  // '0' file, '1' hard link, '2' symlink, '3' char device, '4' block device, '5' directory,
+                    // '6' fifo
+  std::uint64_t size = 0;  // of a file
+  std::uint32_t mode = 0;  // permissions, setuid, setgid, sticky
+  std::uint64_t uid = 0, gid = 0;
+  std::string user, group;
+  std::int64_t modified = 0;  // seconds since 1970
+  std::string link_target;
+  std::uint32_t device_major = 0, device_minor = 0;
+  std::vector<std::pair<std::string, std::string>> extended_attributes;  // as SCHILY.xattr.*
+};
 
 class TarWriter {
  public:
@@ -17,11 +34,15 @@ class TarWriter {
   explicit TarWriter(base::Sink& out) : out_(out) {}
   // One regular file, uid and gid 0. mode as Velero's: 0755.
   void add_file(std::string_view name, std::string_view data, base::Time modified, int mode = 0755);
+  // An entry of any type; for a file, write_content must then be given exactly `size` bytes in all.
+  void add_entry(const TarHeader& header);
+  void write_content(std::string_view data);
   // The two zero blocks at the end; once.
   void finish();
 
  private:
   base::Sink& out_;
+  std::uint64_t left_ = 0, padding_ = 0;  // of the entry that is being written
 };
 
 struct TarEntry {
