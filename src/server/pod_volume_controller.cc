@@ -11,8 +11,7 @@ namespace {
 constexpr auto kProgressPeriod = std::chrono::seconds(1);
 // A pod's start is no event of the restore; it is looked at again after so long.
 constexpr auto kPodPoll = std::chrono::milliseconds(500);
-constexpr char kRestarted[] =
-    "found a {} with status \"{}\" during the node agent starting, mark it as \"Failed\"";
+constexpr char kAttempts[] = "salvor.io/attempts";
 
 bool is_open(const std::string& phase) {
   return phase.empty() || phase == phase::kNew;
@@ -22,104 +21,195 @@ bool was_left_in_the_middle(const std::string& phase) {
          phase == phase::kCanceling;
 }
 
-// Runs `work` with a throttled writer of progress, then records the outcome.
-template <typename T, typename Work>
-void carry_out(const Context& context, const base::Logger& logger, const kube::GroupVersionResource& gvr,
-               Stored<T>& stored, const base::CancelToken& cancel, const Work& work) {
-  auto& value = stored.value;
-  auto& status = value.status;
-  status.phase = phase::kInProgress;
-  status.start_timestamp = context.clock.now();
-  stored.save(context.client, gvr, cancel);
-  auto last = std::chrono::steady_clock::now();
-  const auto progress = [&](const velero::DataProgress& now) {
-    status.progress = now;
-    if (std::chrono::steady_clock::now() - last < kProgressPeriod) return;
-    last = std::chrono::steady_clock::now();
-    try {
-      stored.save(context.client, gvr, cancel);
-    } catch (const base::Error& error) {
-      logger.warning("cannot record the progress of \"{}\": {}", value.metadata.name(), error.message());
-    }
-  };
-  try {
-    work(value, progress);
-    status.phase = phase::kCompleted;
-  } catch (const std::exception& error) {
-    status.phase = phase::kFailed;
-    status.message = base::describe(error);
-    logger.error("\"{}\" of pod \"{}/{}\" failed: {}", value.spec.volume, value.spec.pod.name_space,
-                 value.spec.pod.name, status.message);
-  }
-  status.completion_timestamp = context.clock.now();
-  save_surely(
-      context,
-      [&] {
-        try {
-          stored.save(context.client, gvr);
-        } catch (const base::Error& error) {
-          if (error.code() != base::ErrorCode::kNotFound) throw;  // deleted meanwhile
-        }
-      },
-      cancel);
+int attempts_of(const velero::ObjectMeta& metadata) {
+  return std::atoi(metadata.annotation(kAttempts).c_str());
 }
 
+// What shares a volume shares its key: pods that mount one claim, or one pod's volume.
 template <typename T>
-void fail_left(const Context& context, const kube::GroupVersionResource& gvr, const char* kind,
-               const Json& object) {
+std::string volume_key(const T& order) {
+  const auto claim = order.metadata.label(velero::label::kPvcUid);
+  return claim.empty() ? order.spec.pod.uid + "/" + order.spec.volume : claim;
+}
+
+// Shared by both kinds, which differ in their resource only.
+template <typename T>
+class OrderRun {
+ public:
+  OrderRun(const Context& context, const base::Logger& logger, const kube::GroupVersionResource& gvr,
+           Stored<T>& stored)
+      : context_(context), logger_(logger), gvr_(gvr), stored_(stored) {}
+
+  // Runs `work` with a throttled writer of progress, then records the outcome.
+  template <typename Work>
+  void carry_out(NodeOrders::Place& place, const base::CancelToken& cancel, const Work& work) {
+    auto& value = stored_.value;
+    auto& status = value.status;
+    status.phase = phase::kInProgress;
+    status.start_timestamp = context_.clock.now();
+    value.metadata.set_annotation(kAttempts, std::to_string(attempts_of(value.metadata) + 1));
+    stored_.save(context_.client, gvr_, cancel);
+    try {
+      work(value, [&](const velero::DataProgress& now) { report(now, cancel); });
+      status.phase = phase::kCompleted;
+      status.message.clear();
+    } catch (const std::exception& error) {
+      record_failure(place, cancel, base::describe(error));
+    }
+    if (status.phase != phase::kNew) status.completion_timestamp = context_.clock.now();
+    save_at_last(cancel);
+  }
+
+ private:
+  void report(const velero::DataProgress& now, const base::CancelToken& cancel) {
+    stored_.value.status.progress = now;
+    if (std::chrono::steady_clock::now() - last_ < kProgressPeriod) return;
+    last_ = std::chrono::steady_clock::now();
+    try {
+      stored_.save(context_.client, gvr_, cancel);
+    } catch (const base::Error& error) {
+      logger_.warning("cannot record the progress of \"{}\": {}", stored_.value.metadata.name(),
+                      error.message());
+    }
+  }
+
+  void record_failure(NodeOrders::Place& place, const base::CancelToken& cancel, const std::string& message) {
+    auto& value = stored_.value;
+    auto& status = value.status;
+    if (place.was_cancelled()) {
+      status.phase = phase::kCanceled;
+      status.message = "cancelled";
+    } else if (cancel.cancelled()) {
+      // The agent ends, not the order. An orderly end is no attempt that failed.
+      status.phase = phase::kNew;
+      status.message = "interrupted by the end of the node agent, to be started again";
+      value.metadata.set_annotation(kAttempts, std::to_string(attempts_of(value.metadata) - 1));
+    } else {
+      status.phase = phase::kFailed;
+      status.message = message;
+    }
+    logger_.error("volume \"{}\" of pod \"{}/{}\" is {}: {}", value.spec.volume, value.spec.pod.name_space,
+                  value.spec.pod.name, status.phase, message);
+  }
+
+  void save_at_last(const base::CancelToken& cancel) {
+    save_surely(
+        context_,
+        [&] {
+          try {
+            stored_.save(context_.client, gvr_);
+          } catch (const base::Error& error) {
+            if (error.code() != base::ErrorCode::kNotFound) throw;  // deleted meanwhile
+          }
+        },
+        cancel);
+  }
+
+  const Context& context_;
+  const base::Logger& logger_;
+  const kube::GroupVersionResource& gvr_;
+  Stored<T>& stored_;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+// An agent that was killed left it.
+template <typename T>
+void take_up(const Context& context, const base::Logger& logger, const kube::GroupVersionResource& gvr,
+             const Json& object) {
   Stored<T> stored(object);
   auto& status = stored.value.status;
-  status.message = fmt::format(kRestarted, kind, status.phase);
-  status.phase = phase::kFailed;
-  status.completion_timestamp = context.clock.now();
+  const int attempts = attempts_of(stored.value.metadata);
+  if (stored.value.spec.cancel) {
+    status.phase = phase::kCanceled;
+    status.message = "cancelled";
+  } else if (attempts >= kMostAttempts) {
+    status.phase = phase::kFailed;
+    status.message = fmt::format("the node agent ended {} times while it worked on this volume", attempts);
+  } else {
+    status.phase = phase::kNew;
+    status.message = "found in the middle by a node agent that started, to be started again";
+  }
+  if (status.phase != phase::kNew) status.completion_timestamp = context.clock.now();
+  logger.warning("\"{}\" was left {}: {}", stored.value.metadata.name(),
+                 codec::get_string(object, {"status", "phase"}), status.message);
   stored.save(context.client, gvr);
+}
+
+// The order, unless there is nothing to do: it is gone, finished, or was cancelled before it began.
+template <typename T>
+std::optional<Stored<T>> unless_settled(const Context& context, const kube::GroupVersionResource& gvr,
+                                        std::optional<Stored<T>> order, const base::CancelToken& cancel) {
+  if (!order || !is_open(order->value.status.phase) || order->value.metadata.being_deleted())
+    return std::nullopt;
+  if (!order->value.spec.cancel) return order;
+  order->value.status.phase = phase::kCanceled;
+  order->value.status.message = "cancelled";
+  order->value.status.completion_timestamp = context.clock.now();
+  order->save(context.client, gvr, cancel);
+  return std::nullopt;
+}
+
+// Ends the work on an order whose spec.cancel was set.
+Controller::Watched cancellations(const kube::GroupVersionResource& gvr, NodeOrders& orders) {
+  return {gvr, "", [&orders](const kube::WatchEvent& event) {
+            if (event.type == kube::WatchEvent::Type::kBookmark) return;
+            const auto* wish = codec::find(event.object, {"spec", "cancel"});
+            if (event.type == kube::WatchEvent::Type::kDeleted || (wish && *wish == Json(true)))
+              orders.cancel(kube::name_of(event.object));
+          }};
 }
 
 }  // namespace
 
 std::vector<Controller::Watched> PodVolumeBackupController::watches() {
-  return {names_of(kPodVolumeBackups, [this](const Json& object) {
-    return codec::get_string(object, {"spec", "node"}) == context_.options.node_name &&
-           is_open(codec::get_string(object, {"status", "phase"}));
-  })};
+  return {names_of(kPodVolumeBackups,
+                   [this](const Json& object) {
+                     return codec::get_string(object, {"spec", "node"}) == context_.options.node_name &&
+                            is_open(codec::get_string(object, {"status", "phase"}));
+                   }),
+          cancellations(kPodVolumeBackups, orders_)};
 }
 
 void PodVolumeBackupController::recover(const base::CancelToken& cancel) {
   for (const auto& object : context_.client.list(kPodVolumeBackups, context_.options.name_space, {}, cancel))
     if (codec::get_string(object, {"spec", "node"}) == context_.options.node_name &&
         was_left_in_the_middle(codec::get_string(object, {"status", "phase"})))
-      fail_left<velero::PodVolumeBackup>(context_, kPodVolumeBackups, "podvolumebackup", object);
+      take_up<velero::PodVolumeBackup>(context_, logger_, kPodVolumeBackups, object);
 }
 
 Controller::Requeue PodVolumeBackupController::reconcile(const std::string& name,
                                                          const base::CancelToken& cancel) {
-  auto backup = load<velero::PodVolumeBackup>(context_.client, kPodVolumeBackups, object(name), cancel);
-  if (!backup || !is_open(backup->value.status.phase) ||
-      backup->value.spec.node != context_.options.node_name)
-    return std::nullopt;
-  if (backup->value.spec.cancel) {
-    backup->value.status.phase = phase::kCanceled;
-    backup->save(context_.client, kPodVolumeBackups, cancel);
-    return std::nullopt;
-  }
-  carry_out(context_, logger_, kPodVolumeBackups, *backup, cancel,
-            [&](velero::PodVolumeBackup& value, const VolumeServices::Progress& progress) {
-              volumes_.back_up_pod_volume(value, progress, cancel);
-            });
+  const auto pending = [&] {
+    auto order = load<velero::PodVolumeBackup>(context_.client, kPodVolumeBackups, object(name), cancel);
+    if (order && order->value.spec.node != context_.options.node_name) order.reset();
+    return unless_settled(context_, kPodVolumeBackups, std::move(order), cancel);
+  };
+  auto backup = pending();
+  if (!backup) return std::nullopt;
+  const auto place = orders_.take(name, volume_key(backup->value), cancel);
+  backup = pending();  // it may have been cancelled while it waited
+  if (!backup) return std::nullopt;
+  OrderRun<velero::PodVolumeBackup>(context_, logger_, kPodVolumeBackups, *backup)
+      .carry_out(*place, cancel,
+                 [&](velero::PodVolumeBackup& value, const VolumeServices::Progress& progress) {
+                   volumes_.back_up_pod_volume(value, progress, place->token());
+                 });
   return std::nullopt;
 }
 
 std::vector<Controller::Watched> PodVolumeRestoreController::watches() {
-  return {names_of(kPodVolumeRestores, [](const Json& object) {
-    return is_open(codec::get_string(object, {"status", "phase"}));
-  })};
+  return {names_of(kPodVolumeRestores,
+                   [](const Json& object) {
+                     return is_open(codec::get_string(object, {"status", "phase"}));
+                   }),
+          cancellations(kPodVolumeRestores, orders_)};
 }
 
 void PodVolumeRestoreController::recover(const base::CancelToken& cancel) {
   for (const auto& object : context_.client.list(kPodVolumeRestores, context_.options.name_space, {}, cancel))
     if (codec::get_string(object, {"status", "node"}) == context_.options.node_name &&
         was_left_in_the_middle(codec::get_string(object, {"status", "phase"})))
-      fail_left<velero::PodVolumeRestore>(context_, kPodVolumeRestores, "podvolumerestore", object);
+      take_up<velero::PodVolumeRestore>(context_, logger_, kPodVolumeRestores, object);
 }
 
 bool PodVolumeRestoreController::is_ready(const velero::PodVolumeRestore& restore,
@@ -141,20 +231,23 @@ bool PodVolumeRestoreController::is_ready(const velero::PodVolumeRestore& restor
 
 Controller::Requeue PodVolumeRestoreController::reconcile(const std::string& name,
                                                           const base::CancelToken& cancel) {
-  auto restore = load<velero::PodVolumeRestore>(context_.client, kPodVolumeRestores, object(name), cancel);
-  if (!restore || !is_open(restore->value.status.phase) || restore->value.metadata.being_deleted())
-    return std::nullopt;
-  if (restore->value.spec.cancel) {
-    restore->value.status.phase = phase::kCanceled;
-    restore->save(context_.client, kPodVolumeRestores, cancel);
-    return std::nullopt;
-  }
+  const auto pending = [&] {
+    return unless_settled(
+        context_, kPodVolumeRestores,
+        load<velero::PodVolumeRestore>(context_.client, kPodVolumeRestores, object(name), cancel), cancel);
+  };
+  auto restore = pending();
+  if (!restore) return std::nullopt;
   if (!is_ready(restore->value, cancel)) return kPodPoll;
+  const auto place = orders_.take(name, volume_key(restore->value), cancel);
+  restore = pending();
+  if (!restore) return std::nullopt;
   restore->value.status.node = context_.options.node_name;
-  carry_out(context_, logger_, kPodVolumeRestores, *restore, cancel,
-            [&](velero::PodVolumeRestore& value, const VolumeServices::Progress& progress) {
-              volumes_.restore_pod_volume(value, progress, cancel);
-            });
+  OrderRun<velero::PodVolumeRestore>(context_, logger_, kPodVolumeRestores, *restore)
+      .carry_out(*place, cancel,
+                 [&](velero::PodVolumeRestore& value, const VolumeServices::Progress& progress) {
+                   volumes_.restore_pod_volume(value, progress, place->token());
+                 });
   return std::nullopt;
 }
 

@@ -1,28 +1,35 @@
-// The node agent: PodVolumeBackups and PodVolumeRestores for this node. One of each kind at a time.
+// The node agent: PodVolumeBackups and PodVolumeRestores for this node, several at once, never two of one
+// volume. An agent that ends or is killed in the middle leaves its orders to the next one, which starts them
+// again; an order that brought down kMostAttempts agents has failed.
 #pragma once
 
 #include "server/controller.h"
+#include "server/node_orders.h"
 #include "server/volume_services.h"
 
 namespace salvor::server {
 
+inline constexpr int kMostAttempts = 3;
+
 class PodVolumeBackupController final : public Controller {
  public:
-  PodVolumeBackupController(const Context& context, const VolumeServices& volumes)
-      : Controller("pod-volume-backup", context), volumes_(volumes) {}
+  PodVolumeBackupController(const Context& context, const VolumeServices& volumes, NodeOrders& orders)
+      : Controller("pod-volume-backup", context), volumes_(volumes), orders_(orders) {}
+  int workers() const override { return context_.options.concurrent_volumes; }
   std::vector<Watched> watches() override;
-  // What an earlier agent of this node left in the middle becomes Failed.
   void recover(const base::CancelToken& cancel) override;
   Requeue reconcile(const std::string& name, const base::CancelToken& cancel) override;
 
  private:
   const VolumeServices& volumes_;
+  NodeOrders& orders_;
 };
 
 class PodVolumeRestoreController final : public Controller {
  public:
-  PodVolumeRestoreController(const Context& context, const VolumeServices& volumes)
-      : Controller("pod-volume-restore", context), volumes_(volumes) {}
+  PodVolumeRestoreController(const Context& context, const VolumeServices& volumes, NodeOrders& orders)
+      : Controller("pod-volume-restore", context), volumes_(volumes), orders_(orders) {}
+  int workers() const override { return context_.options.concurrent_volumes; }
   std::vector<Watched> watches() override;
   void recover(const base::CancelToken& cancel) override;
   Requeue reconcile(const std::string& name, const base::CancelToken& cancel) override;
@@ -32,6 +39,7 @@ class PodVolumeRestoreController final : public Controller {
   bool is_ready(const velero::PodVolumeRestore& restore, const base::CancelToken& cancel);
 
   const VolumeServices& volumes_;
+  NodeOrders& orders_;
 };
 
 }  // namespace salvor::server

@@ -35,6 +35,7 @@ struct Server::Impl {
   LocationStores stores;
   const Context context;
   const VolumeServices volumes;
+  NodeOrders orders;
   std::vector<std::unique_ptr<Controller>> controllers;
   std::atomic<std::uint16_t> metrics_port = 0;
 
@@ -47,8 +48,17 @@ struct Server::Impl {
         logger(std::move(log)),
         stores(client, options.name_space, clock, random, logger),
         context{client, options, clock, random, logger, metrics, stores},
-        volumes(make_volume_services(context)) {
+        volumes(make_volume_services(context)),
+        orders(options.concurrent_volumes) {
     declare_velero_metrics(metrics);
+    if (!options.node_agent_only) add_control_plane();
+    if (!options.node_name.empty()) {
+      add<PodVolumeBackupController>(volumes, orders);
+      add<PodVolumeRestoreController>(volumes, orders);
+    }
+  }
+
+  void add_control_plane() {
     add<LocationController>();
     add<ScheduleController>();
     add<BackupController>(volumes);
@@ -59,10 +69,6 @@ struct Server::Impl {
     add<StatusRequestController>();
     add<GarbageCollector>();
     add<ObjectCounts>();
-    if (!options.node_name.empty()) {
-      add<PodVolumeBackupController>(volumes);
-      add<PodVolumeRestoreController>(volumes);
-    }
   }
 
   template <typename T, typename... Args>
@@ -106,7 +112,8 @@ std::uint16_t Server::metrics_port() const {
 void Server::prepare(const base::CancelToken& cancel) {
   auto& server = *impl_;
   if (server.prepared) return;
-  server.start_step("create the namespace", cancel, [&] { server.ensure_namespace(cancel); });
+  if (!server.options.node_agent_only)
+    server.start_step("create the namespace", cancel, [&] { server.ensure_namespace(cancel); });
   if (server.options.install_crds)
     server.start_step("install the custom resource definitions", cancel,
                       [&] { ensure_crds(server.client, cancel); });

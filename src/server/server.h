@@ -43,6 +43,8 @@ struct ServerOptions {
   bool schedule_skip_immediately = false;
   int concurrent_backups = 1;
   int concurrent_restores = 1;
+  int concurrent_volumes = 2;    // of this node, when node_name is set; never two orders of one volume
+  bool node_agent_only = false;  // nothing but this node's volumes: `salvor node-agent`
   std::vector<std::string> restore_resource_priorities;  // empty: Velero's
   std::set<std::string> disabled_controllers;  // "backup", "restore", "schedule", "gc", ...: Velero's names
   std::string metrics_address = "127.0.0.1:8085";  // ":8085" is all interfaces; empty: no metrics server

@@ -1,0 +1,157 @@
+#include "server/pod_volume_controller.h"
+
+#include <gmock/gmock.h>
+
+#include <latch>
+#include <thread>
+
+#include "server/fake_api_test_support.h"
+
+namespace salvor::server {
+namespace {
+
+using namespace std::chrono_literals;
+namespace resources = velero::resources;
+using ::testing::HasSubstr;
+
+class PodVolumeControllerTest : public ::testing::Test {
+ protected:
+  PodVolumeControllerTest() {
+    options_.node_name = "node1";
+    options_.node_agent_only = true;
+  }
+
+  void order(const std::string& name, const std::string& phase = "", const std::string& claim = "",
+             int attempts = 0) {
+    velero::PodVolumeBackup backup;
+    backup.metadata = velero::ObjectMeta("velero", name);
+    if (!claim.empty()) backup.metadata.set_label(velero::label::kPvcUid, claim);
+    if (attempts > 0) backup.metadata.set_annotation("salvor.io/attempts", std::to_string(attempts));
+    backup.spec.node = "node1";
+    backup.spec.pod = {"Pod", "shop", "db-0", "pod-uid-" + name, ""};
+    backup.spec.volume = "data";
+    backup.status.phase = phase;
+    api_.client().create(resources::kPodVolumeBackups, backup.to_json());
+  }
+  velero::PodVolumeBackup state(const std::string& name) {
+    return velero::PodVolumeBackup::from_json(
+        api_.client().require(resources::kPodVolumeBackups, {"velero", name}));
+  }
+  // The work of every order: says that it began, then waits for its token.
+  void work_until_stopped(std::latch& began) {
+    volumes_.back_up_pod_volume = [&began](velero::PodVolumeBackup&, const VolumeServices::Progress&,
+                                           const base::CancelToken& cancel) {
+      began.count_down();
+      while (cancel.sleep(1min)) {
+      }
+      cancel.check();
+    };
+  }
+
+  base::ManualClock clock_{*base::parse_rfc3339("2026-11-22T02:00:00Z")};
+  base::SeededRandom random_{1};
+  FakeApi api_{clock_};
+  ServerOptions options_;
+  Metrics metrics_;
+  LocationStores stores_{api_.client(), "velero", clock_, random_, {}};
+  Context context_{api_.client(), options_, clock_, random_, {}, metrics_, stores_};
+  VolumeServices volumes_;
+  NodeOrders orders_{2};
+};
+
+TEST_F(PodVolumeControllerTest, AnOrderThatAKilledAgentLeftIsStartedAgainAndNotFailed) {
+  order("left", "InProgress", "", 1);
+  volumes_.back_up_pod_volume = [](velero::PodVolumeBackup& backup, const VolumeServices::Progress&,
+                                   const base::CancelToken&) { backup.status.snapshot_id = "abc"; };
+  PodVolumeBackupController agent(context_, volumes_, orders_);
+  agent.recover({});
+  EXPECT_EQ(state("left").status.phase, "New");
+  agent.reconcile("left", {});
+  EXPECT_EQ(state("left").status.phase, "Completed");
+  EXPECT_EQ(state("left").status.snapshot_id, "abc");
+  EXPECT_EQ(state("left").metadata.annotation("salvor.io/attempts"), "2");
+}
+
+TEST_F(PodVolumeControllerTest, AnOrderThatEndedThreeAgentsHasFailed) {
+  order("deadly", "InProgress", "", kMostAttempts);
+  PodVolumeBackupController agent(context_, volumes_, orders_);
+  agent.recover({});
+  EXPECT_EQ(state("deadly").status.phase, "Failed");
+  EXPECT_THAT(state("deadly").status.message, HasSubstr("ended 3 times"));
+}
+
+TEST_F(PodVolumeControllerTest, OrdersOfOtherNodesAreLeftAlone) {
+  order("left", "InProgress");
+  options_.node_name = "node2";
+  PodVolumeBackupController agent(context_, volumes_, orders_);
+  agent.recover({});
+  EXPECT_EQ(state("left").status.phase, "InProgress");
+}
+
+TEST_F(PodVolumeControllerTest, AnAgentThatStopsGivesItsOrderBackWithoutCountingAnAttempt) {
+  order("long");
+  std::latch began(1);
+  work_until_stopped(began);
+  PodVolumeBackupController agent(context_, volumes_, orders_);
+  base::CancelSource stop;
+  std::jthread worker([&] { agent.reconcile("long", stop.token()); });
+  began.wait();
+  EXPECT_EQ(state("long").status.phase, "InProgress");
+  stop.cancel();
+  worker.join();
+  EXPECT_EQ(state("long").status.phase, "New");
+  EXPECT_EQ(state("long").metadata.annotation("salvor.io/attempts"), "0");
+}
+
+TEST_F(PodVolumeControllerTest, AnOrderAtWorkEndsWhenItIsCancelled) {
+  order("long");
+  std::latch began(1);
+  work_until_stopped(began);
+  PodVolumeBackupController agent(context_, volumes_, orders_);
+  const auto watched = agent.watches();
+  std::jthread worker([&] { agent.reconcile("long", {}); });
+  began.wait();
+  kube::WatchEvent event{kube::WatchEvent::Type::kModified,
+                         api_.client().patch(resources::kPodVolumeBackups, {"velero", "long"},
+                                             kube::PatchType::kMerge, {{"spec", {{"cancel", true}}}})};
+  for (const auto& watch : watched) watch.handle(event);
+  worker.join();
+  EXPECT_EQ(state("long").status.phase, "Canceled");
+}
+
+TEST_F(PodVolumeControllerTest, OneVolumeIsNeverBackedUpTwiceAtATimeAndOthersAreBesideIt) {
+  std::latch both(2);
+  std::atomic<int> same = 0, most = 0;
+  volumes_.back_up_pod_volume = [&](velero::PodVolumeBackup& backup, const VolumeServices::Progress&,
+                                    const base::CancelToken&) {
+    if (backup.metadata.label(velero::label::kPvcUid) != "shared") {
+      both.arrive_and_wait();  // returns only when another volume is at work too
+      return;
+    }
+    most = std::max<int>(most, ++same);
+    if (!both.try_wait()) both.arrive_and_wait();
+    --same;
+  };
+  order("a", "", "shared");
+  order("b", "", "other");
+  order("c", "", "shared");
+  PodVolumeBackupController agent(context_, volumes_, orders_);
+  {
+    std::jthread one([&] { agent.reconcile("a", {}); });
+    std::jthread two([&] { agent.reconcile("b", {}); });
+    std::jthread three([&] { agent.reconcile("c", {}); });
+  }
+  EXPECT_EQ(most, 1);
+  for (const char* name : {"a", "b", "c"}) EXPECT_EQ(state(name).status.phase, "Completed");
+}
+
+TEST_F(PodVolumeControllerTest, WaitingForAPlaceEndsWithTheAgent) {
+  NodeOrders one(1);
+  const auto held = one.take("first", "v1", {});
+  base::CancelSource stop;
+  stop.cancel();
+  EXPECT_THROW(one.take("second", "v2", stop.token()), base::Error);
+}
+
+}  // namespace
+}  // namespace salvor::server
