@@ -4,8 +4,10 @@
 
 #include "cli/backup_commands.h"
 #include "cli/completion.h"
+#include "cli/debug_command.h"
 #include "cli/flag_values.h"
 #include "cli/global_flags.h"
+#include "cli/install/install_command.h"
 #include "cli/local_commands.h"
 #include "cli/location_commands.h"
 #include "cli/restore_commands.h"
@@ -234,6 +236,10 @@ Command root_command(CommandContext& context) {
                    std::move(repo),
                    version_command(),
                    server_command(),
+                   node_agent_command(),
+                   install_command(),
+                   uninstall_command(),
+                   debug_command(),
                    local_group(),
                    renamed(exec_command(), "exec", {}),
                    completion_command(context)};

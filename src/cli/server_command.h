@@ -1,4 +1,5 @@
-// `server`: the control plane against a cluster, in the foreground, until SIGTERM or SIGINT.
+// `server`, the control plane against a cluster, and `node-agent`, the mover of one node's volume data: in
+// the foreground, until SIGTERM or SIGINT.
 #pragma once
 
 #include "cli/command.h"
@@ -6,5 +7,6 @@
 namespace salvor::cli {
 
 Command server_command();
+Command node_agent_command();
 
 }  // namespace salvor::cli
