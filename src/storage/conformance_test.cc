@@ -340,6 +340,26 @@ TEST_P(ObjectStoreConformance, AnUploadThatIsNotCommittedLeavesNothing) {
   EXPECT_FALSE(store_->stat("a/b"));
 }
 
+TEST_P(ObjectStoreConformance, AnUnnamedUploadAppearsUnderTheKeyOfItsCommit) {
+  auto upload = store_->start_unnamed_upload("un/named/");
+  if (upload == nullptr) GTEST_SKIP() << "this store wants the key first";
+  upload->write("con");
+  upload->write("tent");
+  EXPECT_TRUE(keys().empty());
+  upload->commit("un/named/ab/key");
+  EXPECT_EQ(store_->get("un/named/ab/key"), "content");
+  upload.reset();
+  EXPECT_EQ(keys(), std::vector<std::string>{"un/named/ab/key"});
+}
+
+TEST_P(ObjectStoreConformance, AnUnnamedUploadWithoutCommitLeavesNothing) {
+  auto upload = store_->start_unnamed_upload("un/");
+  if (upload == nullptr) GTEST_SKIP() << "this store wants the key first";
+  upload->write("content");
+  upload.reset();
+  EXPECT_TRUE(keys().empty());
+}
+
 TEST_P(ObjectStoreConformance, ACancelledTokenStopsEveryCall) {
   store_->put("k", "x");
   base::CancelSource source;

@@ -33,6 +33,23 @@ class CountingUpload final : public Upload {
   Counters& counters_;
 };
 
+class CountingUnnamedUpload final : public UnnamedUpload {
+ public:
+  CountingUnnamedUpload(std::unique_ptr<UnnamedUpload> under, Counters& counters)
+      : under_(std::move(under)), counters_(counters) {}
+  void write(std::string_view data) override {
+    under_->write(data);
+    counters_.bytes_written += data.size();
+  }
+  void commit(const std::string& key) override {
+    counted(counters_, [&] { under_->commit(key); });
+  }
+
+ private:
+  const std::unique_ptr<UnnamedUpload> under_;
+  Counters& counters_;
+};
+
 class CountingStore final : public ObjectStore {
  public:
   CountingStore(std::shared_ptr<ObjectStore> store, Counters& counters)
@@ -78,6 +95,12 @@ class CountingStore final : public ObjectStore {
   std::unique_ptr<Upload> start_upload(const std::string& key, const base::CancelToken& cancel) override {
     return std::make_unique<CountingUpload>(
         counted(counters_, [&] { return store_->start_upload(key, cancel); }), counters_);
+  }
+  std::unique_ptr<UnnamedUpload> start_unnamed_upload(const std::string& folder,
+                                                      const base::CancelToken& cancel) override {
+    auto upload = counted(counters_, [&] { return store_->start_unnamed_upload(folder, cancel); });
+    if (upload == nullptr) return nullptr;
+    return std::make_unique<CountingUnnamedUpload>(std::move(upload), counters_);
   }
   std::optional<std::string> presigned_get(const std::string& key, base::Duration valid_for) override {
     return store_->presigned_get(key, valid_for);

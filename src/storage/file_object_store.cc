@@ -27,6 +27,7 @@ using base::Fd;
 
 constexpr std::string_view kTemporary = ".salvor-";
 constexpr size_t kBuffer = 128 * 1024;
+constexpr std::uint64_t kWriteBehind = 4 * 1024 * 1024;  // bytes that the disk is told of at once
 constexpr std::chrono::hours kTemporaryLifetime{24};
 
 base::Time modified_time(const struct stat& info) {
@@ -87,6 +88,9 @@ class FileObjectStore final : public ObjectStore {
   void remove(const std::string& key, const base::CancelToken& cancel) override;
   std::unique_ptr<Upload> start_upload(const std::string& key, const base::CancelToken& cancel) override;
 
+  std::unique_ptr<UnnamedUpload> start_unnamed_upload(const std::string& folder,
+                                                      const base::CancelToken& cancel) override;
+
   std::optional<std::string> presigned_get(const std::string& key, base::Duration) override {
     return "file://" + net::percent_encode(fs::absolute(path_of(key)).string(), true);
   }
@@ -95,15 +99,20 @@ class FileObjectStore final : public ObjectStore {
   std::string describe() const override { return root_.string(); }
 
   const FileStoreOptions& options() const { return options_; }
+  fs::path path_of(const std::string& key) const;
+  void make_directories(const fs::path& directory, const std::string& key) const;
   std::string name_of(const std::string& key) const {
     return fmt::format("object \"{}\" in {}", key, describe());
   }
   void sync_directory(const fs::path& directory) const;
 
  private:
-  fs::path path_of(const std::string& key) const;
+  struct Temporary {
+    fs::path path;
+    Fd fd;
+  };
+  Temporary make_temporary(const fs::path& directory, const std::string& key) const;
   void check_root() const;
-  void make_directories(const fs::path& directory, const std::string& key) const;
   Fd open_object(const std::string& key, struct stat& info) const;
   size_t read_at(const Fd& fd, const std::string& key, std::uint64_t offset, std::uint64_t size,
                  std::span<char> into) const;
@@ -185,6 +194,52 @@ class FileUpload final : public Upload {
   const base::CancelToken cancel_;
 };
 
+// The temporary file of an object whose key comes last; unlinked unless committed.
+class UnnamedFileUpload final : public UnnamedUpload {
+ public:
+  UnnamedFileUpload(const FileObjectStore& store, fs::path temporary, Fd fd, base::CancelToken cancel)
+      : store_(store), temporary_(std::move(temporary)), fd_(std::move(fd)), cancel_(std::move(cancel)) {}
+
+  ~UnnamedFileUpload() override {
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  }
+
+  void write(std::string_view data) override {
+    cancel_.check();
+    base::write_all(fd_.get(), data, temporary_.string());
+    written_ += data.size();
+    if (!store_.options().sync || written_ - started_ < kWriteBehind) return;
+    // Lets the disk begin, so that the sync at the end does not wait for all of it.
+    ::sync_file_range(fd_.get(), static_cast<off_t>(started_), static_cast<off_t>(written_ - started_),
+                      SYNC_FILE_RANGE_WRITE);
+    started_ = written_;
+  }
+
+  void commit(const std::string& key) override {
+    cancel_.check();
+    const fs::path target = store_.path_of(key);
+    if (store_.options().sync && ::fsync(fd_.get()) != 0) {
+      throw base::system_error(errno, fmt::format("sync \"{}\"", temporary_.string()));
+    }
+    // As for its making: a concurrent remove may take the emptied folder.
+    for (int attempt = 0; ::rename(temporary_.c_str(), target.c_str()) != 0; ++attempt) {
+      if (errno != ENOENT || attempt == 16) {
+        throw base::system_error(errno, fmt::format("rename to \"{}\"", target.string()));
+      }
+      store_.make_directories(target.parent_path(), key);
+    }
+    temporary_.clear();
+    store_.sync_directory(target.parent_path());
+  }
+
+ private:
+  const FileObjectStore& store_;
+  fs::path temporary_;  // empty once there is none
+  const Fd fd_;
+  const base::CancelToken cancel_;
+  std::uint64_t written_ = 0, started_ = 0;
+};
+
 fs::path FileObjectStore::path_of(const std::string& key) const {
   bool valid = !key.empty() && key.back() != '/' && key.find('\0') == std::string::npos;
   for (size_t begin = 0; valid && begin < key.size();) {
@@ -246,24 +301,39 @@ void FileObjectStore::make_directories(const fs::path& directory, const std::str
   throw base::system_error(number, fmt::format("create directory \"{}\"", directory.string()));
 }
 
-std::unique_ptr<Upload> FileObjectStore::start_upload(const std::string& key,
-                                                      const base::CancelToken& cancel) {
-  cancel.check();
-  const fs::path target = path_of(key);
-  const fs::path directory = target.parent_path();
+FileObjectStore::Temporary FileObjectStore::make_temporary(const fs::path& directory,
+                                                           const std::string& key) const {
   base::SystemRandom random;
   // A concurrent remove may take an emptied folder away between its making and its use.
   for (int attempt = 0;; ++attempt) {
-    const fs::path temporary = directory / fmt::format("{}{:016x}", kTemporary, random.next());
-    Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+    fs::path path = directory / fmt::format("{}{:016x}", kTemporary, random.next());
+    Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                  static_cast<mode_t>(options_.file_mode)));
-    if (fd.valid()) return std::make_unique<FileUpload>(*this, key, target, temporary, std::move(fd), cancel);
+    if (fd.valid()) return {std::move(path), std::move(fd)};
     if ((errno != ENOENT && errno != ENOTDIR && errno != EEXIST) || attempt == 16) {
       throw base::system_error(errno, fmt::format("create a file for {}", name_of(key)));
     }
     if (!options_.create) check_root();
     make_directories(directory, key);
   }
+}
+
+std::unique_ptr<Upload> FileObjectStore::start_upload(const std::string& key,
+                                                      const base::CancelToken& cancel) {
+  cancel.check();
+  const fs::path target = path_of(key);
+  Temporary temporary = make_temporary(target.parent_path(), key);
+  return std::make_unique<FileUpload>(*this, key, target, std::move(temporary.path), std::move(temporary.fd),
+                                      cancel);
+}
+
+std::unique_ptr<UnnamedUpload> FileObjectStore::start_unnamed_upload(const std::string& folder,
+                                                                     const base::CancelToken& cancel) {
+  cancel.check();
+  // The folder's name plus any other is a key, if the folder is one.
+  Temporary temporary = make_temporary(path_of(folder + "x").parent_path(), folder);
+  return std::make_unique<UnnamedFileUpload>(*this, std::move(temporary.path), std::move(temporary.fd),
+                                             cancel);
 }
 
 void FileObjectStore::put_if_absent(const std::string& key, std::string_view data,

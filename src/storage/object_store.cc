@@ -10,6 +10,18 @@ namespace salvor::storage {
 
 namespace {
 
+class PrefixUpload final : public UnnamedUpload {
+ public:
+  PrefixUpload(std::unique_ptr<UnnamedUpload> under, std::string prefix)
+      : under_(std::move(under)), prefix_(std::move(prefix)) {}
+  void write(std::string_view data) override { under_->write(data); }
+  void commit(const std::string& key) override { under_->commit(prefix_ + key); }
+
+ private:
+  const std::unique_ptr<UnnamedUpload> under_;
+  const std::string prefix_;
+};
+
 class PrefixStore final : public ObjectStore {
  public:
   PrefixStore(std::shared_ptr<ObjectStore> store, std::string prefix)
@@ -56,6 +68,12 @@ class PrefixStore final : public ObjectStore {
   std::unique_ptr<Upload> start_upload(const std::string& key, const base::CancelToken& cancel) override {
     return store_->start_upload(prefix_ + key, cancel);
   }
+  std::unique_ptr<UnnamedUpload> start_unnamed_upload(const std::string& folder,
+                                                      const base::CancelToken& cancel) override {
+    auto upload = store_->start_unnamed_upload(prefix_ + folder, cancel);
+    if (upload == nullptr) return nullptr;
+    return std::make_unique<PrefixUpload>(std::move(upload), prefix_);
+  }
   std::optional<std::string> presigned_get(const std::string& key, base::Duration valid_for) override {
     return store_->presigned_get(prefix_ + key, valid_for);
   }
@@ -78,6 +96,12 @@ size_t ObjectStore::read_range(const std::string& key, std::uint64_t offset, std
   const std::string data = get_range(key, offset, into.size(), cancel);
   std::copy(data.begin(), data.end(), into.begin());
   return data.size();
+}
+
+std::unique_ptr<UnnamedUpload> ObjectStore::start_unnamed_upload(const std::string&,
+                                                                 const base::CancelToken& cancel) {
+  cancel.check();
+  return nullptr;
 }
 
 void for_each_object(ObjectStore& store, const std::string& prefix, const base::CancelToken& cancel,

@@ -48,6 +48,12 @@ class Upload : public base::Sink {
   virtual void commit() = 0;
 };
 
+// As Upload, of an object that is named by its content: its key is known only at the end.
+class UnnamedUpload : public base::Sink {
+ public:
+  virtual void commit(const std::string& key) = 0;
+};
+
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
@@ -78,6 +84,10 @@ class ObjectStore {
   virtual void remove(const std::string& key, const base::CancelToken& cancel = {}) = 0;
   virtual std::unique_ptr<Upload> start_upload(const std::string& key,
                                                const base::CancelToken& cancel = {}) = 0;
+  // An upload whose key will lie below `folder` ("data/"). nullptr where bytes cannot be sent before their
+  // key is known (S3) or calls are told apart by it: then the caller collects them for a put.
+  virtual std::unique_ptr<UnnamedUpload> start_unnamed_upload(const std::string& folder,
+                                                              const base::CancelToken& cancel = {});
   // A URL that anyone can GET for `valid_for`; nullopt when the store has no such thing.
   // S3: pre-signed. A directory: file:// URL.
   virtual std::optional<std::string> presigned_get(const std::string& key, base::Duration valid_for) = 0;

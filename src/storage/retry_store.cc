@@ -69,6 +69,22 @@ class RetryUpload final : public Upload {
   const base::CancelToken cancel_;
 };
 
+class RetryUnnamedUpload final : public UnnamedUpload {
+ public:
+  RetryUnnamedUpload(std::unique_ptr<UnnamedUpload> under, std::shared_ptr<const Repeater> repeater,
+                     base::CancelToken cancel)
+      : under_(std::move(under)), repeater_(std::move(repeater)), cancel_(std::move(cancel)) {}
+  void write(std::string_view data) override { under_->write(data); }
+  void commit(const std::string& key) override {
+    repeater_->run(cancel_, [&] { under_->commit(key); });
+  }
+
+ private:
+  const std::unique_ptr<UnnamedUpload> under_;
+  const std::shared_ptr<const Repeater> repeater_;  // shared with the store, which may go first
+  const base::CancelToken cancel_;
+};
+
 class RetryStore final : public ObjectStore {
  public:
   RetryStore(std::shared_ptr<ObjectStore> store, std::shared_ptr<const Repeater> repeater)
@@ -137,6 +153,12 @@ class RetryStore final : public ObjectStore {
   std::unique_ptr<Upload> start_upload(const std::string& key, const base::CancelToken& cancel) override {
     return std::make_unique<RetryUpload>(
         repeater_->run(cancel, [&] { return store_->start_upload(key, cancel); }), repeater_, cancel);
+  }
+  std::unique_ptr<UnnamedUpload> start_unnamed_upload(const std::string& folder,
+                                                      const base::CancelToken& cancel) override {
+    auto upload = repeater_->run(cancel, [&] { return store_->start_unnamed_upload(folder, cancel); });
+    if (upload == nullptr) return nullptr;
+    return std::make_unique<RetryUnnamedUpload>(std::move(upload), repeater_, cancel);
   }
   std::optional<std::string> presigned_get(const std::string& key, base::Duration valid_for) override {
     return store_->presigned_get(key, valid_for);
