@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,15 @@ inline constexpr size_t kSealOverhead = kSealIvSize + kSealTagSize;
 // Appends the sealed plaintext to `out`. `iv`: 16 bytes, random, never used before with this key.
 void seal_append(const SealKey& key, std::string_view iv, std::string_view plaintext, std::string& out);
 std::string seal(const SealKey& key, std::string_view iv, std::string_view plaintext);
+
+// `sealed` holds the plaintext where the ciphertext goes, with room before and behind it.
+void seal_in_place(const SealKey& key, std::string_view iv, std::span<char> sealed);
+
+// Opens without room for the whole plaintext: hands it on in pieces that are valid during the call, before
+// the tag is known to fit, so what is made of them counts only if the result is true. False too once `visit`
+// returned false. `visit` must not seal or open anything itself.
+[[nodiscard]] bool unseal_pieces(const SealKey& key, std::string_view sealed,
+                                 const std::function<bool(std::string_view)>& visit);
 
 // Replaces `plaintext` by the opened bytes. False, with `plaintext` unspecified, when the tag does not fit or
 // `sealed` is too short: the bytes are damaged or the key is another.

@@ -62,6 +62,38 @@ TEST(Seal, ServesTwoKeysInTurnOnOneThread) {
   EXPECT_FALSE(unseal(vector_key(), second, plain));
 }
 
+TEST(Seal, InPlaceAndInPiecesAreTheSameAsInOne) {
+  SealKey key;
+  base::SeededRandom random(4);
+  random.fill(reinterpret_cast<char*>(key.encrypt.data()), key.encrypt.size());
+  random.fill(reinterpret_cast<char*>(key.mac_k.data()), key.mac_k.size());
+  random.fill(reinterpret_cast<char*>(key.mac_r.data()), key.mac_r.size());
+  const std::string iv = random.bytes(kSealIvSize);
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{63}, size_t{65536}, size_t{65537}, size_t{300000}}) {
+    const std::string plain = random.bytes(size);
+    const std::string sealed = seal(key, iv, plain);
+    std::string buffer = std::string(kSealIvSize, 'x') + plain + std::string(kSealTagSize, 'x');
+    seal_in_place(key, iv, buffer);
+    EXPECT_EQ(buffer, sealed);
+    std::string back;
+    const auto collect = [&](std::string_view piece) {
+      back += piece;
+      return true;
+    };
+    EXPECT_TRUE(unseal_pieces(key, sealed, collect));
+    EXPECT_EQ(back, plain);
+    if (size > 0) {
+      EXPECT_FALSE(unseal_pieces(key, sealed, [](std::string_view) { return false; }));
+    }
+    for (const size_t at : {size_t{0}, sealed.size() / 2, sealed.size() - 1}) {
+      std::string damaged = sealed;
+      damaged[at] ^= 4;
+      EXPECT_FALSE(unseal_pieces(key, damaged, collect));
+    }
+    EXPECT_FALSE(unseal_pieces(key, std::string_view(sealed).substr(0, 31), collect));
+  }
+}
+
 TEST(Scrypt, ReproducesRestics) {
   std::string salt;
   for (int i = 0; i < 64; ++i) salt.push_back(static_cast<char>(i));
@@ -111,6 +143,33 @@ TEST(Zstd, ReturnsWhatWasCompressed) {
     zstd_decompress(frame, data.size(), back);
     EXPECT_EQ(back, data);
     EXPECT_EQ(zstd_decompress(frame), data);
+  }
+}
+
+TEST(Zstd, ComparesAFrameThatComesInPieces) {
+  base::SeededRandom random(3);
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{10000}, size_t{131072}, size_t{3000000}}) {
+    const std::string data = std::string(size, 'a') + random.bytes(size / 3);
+    std::string frame;
+    zstd_compress(data, 3, frame);
+    for (const size_t piece : {size_t{1000}, size_t{65536}, frame.size()}) {
+      const auto compare = [&](std::string_view text, std::string_view expected) {
+        ZstdComparison comparison(expected);
+        for (size_t at = 0; at < text.size(); at += piece) {
+          if (!comparison.add(text.substr(at, piece))) return false;
+        }
+        return comparison.complete();
+      };
+      EXPECT_TRUE(compare(frame, data));
+      EXPECT_FALSE(compare(frame.substr(0, frame.size() - 1), data));
+      EXPECT_FALSE(compare(frame + "x", data));
+      EXPECT_FALSE(compare(frame, data + "x"));
+      if (data.empty()) continue;
+      EXPECT_FALSE(compare(frame, std::string_view(data).substr(1)));
+      std::string other = data;
+      other.back() ^= 1;
+      EXPECT_FALSE(compare(frame, other));
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <zstd.h>
 
+#include <cstring>
 #include <memory>
 
 #include "base/error.h"
@@ -26,26 +27,56 @@ ZSTD_DCtx* decompressor() {
   return context.get();
 }
 
-// Compresses into `out`, whose size must be ZSTD_compressBound; returns the frame's size. Noise costs next to
-// nothing: libzstd skips ahead where it finds no matches.
-size_t compress_into(std::string_view data, int level, std::string& out) {
+// Room for what is only compared; as large as a block can be, so that small blobs take libzstd's direct way.
+constexpr size_t kCompared = 128 * 1024;
+
+}  // namespace
+
+size_t zstd_bound(size_t size) {
+  return ZSTD_compressBound(size);
+}
+
+size_t zstd_compress(std::string_view data, ZstdEffort effort, char* out) {
   ZSTD_CCtx* context = compressor();
   ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters);
-  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
+  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, effort.level);
+  if (effort.min_match != 0) ZSTD_CCtx_setParameter(context, ZSTD_c_minMatch, effort.min_match);
   // A window larger than the input would only cost memory.
-  if (level > 0 && data.size() > (size_t{1} << kWindowLog)) {
+  if (effort.level > 0 && data.size() > (size_t{1} << kWindowLog)) {
     ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, kWindowLog);
   }
-  const size_t size = ZSTD_compress2(context, out.data(), out.size(), data.data(), data.size());
+  const size_t size = ZSTD_compress2(context, out, zstd_bound(data.size()), data.data(), data.size());
   if (ZSTD_isError(size)) base::fail(base::ErrorCode::kInternal, "zstd: {}", ZSTD_getErrorName(size));
   return size;
 }
 
-}  // namespace
-
 void zstd_compress(std::string_view data, int level, std::string& out) {
-  out.resize(ZSTD_compressBound(data.size()));
-  out.resize(compress_into(data, level, out));
+  out.resize(zstd_bound(data.size()));
+  out.resize(zstd_compress(data, ZstdEffort{.level = level}, out.data()));
+}
+
+ZstdComparison::ZstdComparison(std::string_view expected) : expected_(expected) {
+  ZSTD_DCtx_reset(decompressor(), ZSTD_reset_session_and_parameters);
+}
+
+bool ZstdComparison::add(std::string_view piece) {
+  thread_local const auto back = std::make_unique_for_overwrite<char[]>(kCompared);
+  ZSTD_inBuffer in{piece.data(), piece.size(), 0};
+  bool full = true;  // there may be more output without input
+  while (equal_ && (in.pos < in.size || (full && !ended_))) {
+    if (ended_) return equal_ = false;  // bytes behind the frame
+    ZSTD_outBuffer to{back.get(), kCompared, 0};
+    const size_t before = in.pos;
+    const size_t left = ZSTD_decompressStream(decompressor(), &to, &in);
+    full = to.pos == to.size;
+    equal_ = !ZSTD_isError(left) && to.pos <= expected_.size() - at_ &&
+             std::memcmp(back.get(), expected_.data() + at_, to.pos) == 0;
+    if (!equal_) break;
+    at_ += to.pos;
+    ended_ = left == 0;
+    if (in.pos == before && to.pos == 0) break;  // waits for the next piece
+  }
+  return equal_;
 }
 
 void zstd_decompress(std::string_view data, size_t size, std::string& out) {
