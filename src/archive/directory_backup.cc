@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <exception>
+#include <mutex>
 #include <thread>
 
 #include "archive/backup_tally.h"
@@ -112,6 +114,33 @@ void finish_snapshot(Repository& repository, const BackupRequest& request, Snaps
   report.snapshot = repository.save_snapshot(snapshot, cancel);
 }
 
+// Saves one source on all cores.
+SavedFile save_content(Repository& repository, base::Source& source, BackupTally& tally,
+                       const BackupRequest& request, const base::CancelToken& cancel) {
+  const repository::Chunker chunker(repository.chunker_polynomial());
+  SharedContent content(chunker, source);
+  std::mutex mutex;
+  std::exception_ptr failure;
+  const auto take_part = [&] {
+    if (!content.join()) return;
+    try {
+      FileSaver(repository, tally, request.dry_run, cancel).save_chunks(content);
+      content.leave();
+    } catch (...) {
+      content.abandon();
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  {
+    std::vector<std::jthread> helpers;
+    for (unsigned i = 1; i < std::thread::hardware_concurrency(); ++i) helpers.emplace_back(take_part);
+    take_part();
+  }
+  if (failure) std::rethrow_exception(failure);
+  return content.take();
+}
+
 }  // namespace
 
 BackupReport backup_directories(Repository& repository, const BackupRequest& request,
@@ -199,9 +228,7 @@ BackupReport backup_stream(Repository& repository, const BackupRequest& request,
     progress(tally.progress());
   });
 
-  const repository::Chunker chunker(repository.chunker_polynomial());
-  FileSaver saver(repository, chunker, tally, request.dry_run, cancel);
-  SavedFile file = saver.save(counted, 0);
+  SavedFile file = save_content(repository, counted, tally, request, cancel);
   Node node;
   node.name = name;
   node.mode = 0644;

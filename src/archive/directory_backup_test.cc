@@ -100,6 +100,36 @@ TEST_F(DirectoryBackupTest, ManyEntriesInManyDirectoriesComeOutInOrder) {
   EXPECT_EQ(testing::difference(source_, target_), "");
 }
 
+TEST_F(DirectoryBackupTest, LargeFilesThatSeveralThreadsSaveComeOutWhole) {
+  const std::string data = testing::noise(5, 23'000'000);
+  write(source_ / "a", data);
+  write(source_ / "b", data.substr(0, 9'000'000) + testing::noise(6, 100));
+  write(source_ / "c", std::string(12'000'000, '\0'));
+  BackupRequest request;
+  request.read_concurrency = 4;
+  const auto report = world_.backup(*repository_, source_, request);
+  EXPECT_THAT(world_.restore(*repository_, target_).errors, ::testing::IsEmpty());
+  EXPECT_EQ(testing::difference(source_, target_), "");
+  request.force = true;
+  const auto again = world_.backup(*repository_, source_, request);
+  EXPECT_EQ(again.summary.data_added, 0U);
+  EXPECT_EQ(repository_->find_snapshot(again.snapshot->hex()).tree,
+            repository_->find_snapshot(report.snapshot->hex()).tree);
+}
+
+TEST_F(DirectoryBackupTest, OneChangedAttributeAmongUnchangedFilesIsNoticed) {
+  for (int i = 0; i < 50; ++i) write(source_ / fmt::format("f{}", i), fmt::format("content {}", i));
+  world_.backup(*repository_, source_);
+  ASSERT_EQ(chmod((source_ / "f20").c_str(), 0600), 0);
+  const auto report = world_.backup(*repository_, source_);
+  EXPECT_EQ(report.summary.files_changed, 1U);
+  EXPECT_EQ(report.summary.files_unmodified, 49U);
+  EXPECT_EQ(report.summary.data_blobs, 0U);
+  EXPECT_GE(report.summary.tree_blobs, 1U);
+  EXPECT_THAT(world_.restore(*repository_, target_).errors, ::testing::IsEmpty());
+  EXPECT_EQ(testing::difference(source_, target_), "");
+}
+
 TEST_F(DirectoryBackupTest, AnUnreadableFileIsReportedAndTheRestIsSaved) {
   if (geteuid() == 0 && setegid(65534) == 0 && seteuid(65534) == 0) {
     // As root nothing is unreadable.

@@ -1,47 +1,11 @@
 #include "archive/file_saver.h"
 
-#include <cstring>
-#include <deque>
-
 #include "codec/hash.h"
 
 namespace salvor::archive {
-namespace {
 
 using repository::BlobType;
 using repository::Repository;
-
-constexpr std::size_t kSmall = repository::Chunker::kMinSize;
-constexpr std::size_t kChunksOnTheirWay = 64;  // the repository bounds their bytes
-
-// Bytes that were read already, then the rest of the source.
-class ResumedSource final : public base::Source {
- public:
-  ResumedSource(std::string_view head, base::Source& rest) : head_(head), rest_(rest) {}
-  std::size_t read(char* buffer, std::size_t size) override {
-    if (head_.empty()) return rest_.read(buffer, size);
-    const std::size_t taken = std::min(size, head_.size());
-    std::memcpy(buffer, head_.data(), taken);
-    head_.remove_prefix(taken);
-    return taken;
-  }
-
- private:
-  std::string_view head_;
-  base::Source& rest_;
-};
-
-std::size_t read_up_to(base::Source& source, char* buffer, std::size_t size) {
-  std::size_t have = 0;
-  while (have < size) {
-    const std::size_t got = source.read(buffer + have, size - have);
-    if (got == 0) break;
-    have += got;
-  }
-  return have;
-}
-
-}  // namespace
 
 Repository::Saved save_or_hash(Repository& repository, BlobType type, std::string_view data, bool dry_run,
                                const base::CancelToken& cancel) {
@@ -52,66 +16,91 @@ Repository::Saved save_or_hash(Repository& repository, BlobType type, std::strin
   return saved;
 }
 
-FileSaver::FileSaver(Repository& repository, const repository::Chunker& chunker, BackupTally& tally,
-                     bool dry_run, base::CancelToken cancel)
-    : repository_(repository),
-      chunks_(chunker),
-      tally_(tally),
-      dry_run_(dry_run),
-      cancel_(std::move(cancel)),
-      small_(new char[kSmall + 1]) {}
-
-void FileSaver::account(const Repository::Saved& saved, std::uint64_t size, SavedFile& file) {
-  file.content.push_back(saved.id);
-  tally_.add_blob(BlobType::kData, saved, size);
-  if (saved.known) return;
-  file.new_bytes += size;
-  file.new_packed_bytes += saved.packed_size;
+bool SharedContent::join() {
+  const std::lock_guard lock(mutex_);
+  if (exhausted_) return false;
+  ++threads_;
+  return true;
 }
 
-SavedFile FileSaver::save(base::Source& source, std::uint64_t size_hint) {
+bool SharedContent::leave() {
+  const std::lock_guard lock(mutex_);
+  exhausted_ = true;
+  return --threads_ == 0 && !abandoned_;
+}
+
+void SharedContent::abandon() {
+  const std::lock_guard lock(mutex_);
+  exhausted_ = abandoned_ = true;
+}
+
+std::optional<size_t> SharedContent::next(base::Buffer& chunk) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (abandoned_) return std::nullopt;
+  }
+  std::optional<size_t> number;
+  std::optional<SourceFailure> failure;
+  try {
+    number = cutter_.next(chunk);
+  } catch (const SourceFailure& error) {
+    failure = error;
+  }
+  if (number) return number;
+  const std::lock_guard lock(mutex_);
+  exhausted_ = true;
+  if (failure && !failure_) failure_ = std::move(failure);
+  return std::nullopt;
+}
+
+void SharedContent::add(size_t number, const Repository::Saved& saved, std::uint64_t size) {
+  const std::lock_guard lock(mutex_);
+  if (file_.content.size() <= number) file_.content.resize(number + 1);
+  file_.content[number] = saved.id;
+  file_.size += size;
+  if (saved.known) return;
+  file_.new_bytes += size;
+  file_.new_packed_bytes += saved.packed_size;
+}
+
+SavedFile SharedContent::take() {
+  const std::lock_guard lock(mutex_);
+  if (failure_) throw *failure_;
+  return std::move(file_);
+}
+
+Repository::Saved FileSaver::save_blob(std::string_view data) {
+  const auto saved = save_or_hash(repository_, BlobType::kData, data, dry_run_, cancel_);
+  tally_.add_blob(BlobType::kData, saved, data.size());
+  return saved;
+}
+
+std::optional<SavedFile> FileSaver::save_small(base::Source& source) {
+  chunk_.resize(kSmall + 1);
+  std::size_t have = 0;
+  while (have < chunk_.size()) {
+    const std::size_t got = source.read(chunk_.data() + have, chunk_.size() - have);
+    if (got == 0) break;
+    have += got;
+  }
+  if (have > kSmall) return std::nullopt;
   SavedFile file;
-  if (size_hint > kSmall) {
-    save_chunks(source, size_hint, file);
-    return file;
-  }
-  const std::size_t have = read_up_to(source, small_.get(), kSmall + 1);
-  if (have > kSmall) {
-    ResumedSource whole({small_.get(), have}, source);
-    save_chunks(whole, 0, file);
-    return file;
-  }
   file.size = have;
-  if (have != 0) {
-    account(save_or_hash(repository_, BlobType::kData, {small_.get(), have}, dry_run_, cancel_), have, file);
+  if (have == 0) return file;
+  const auto saved = save_blob(chunk_.view().substr(0, have));
+  file.content.push_back(saved.id);
+  if (!saved.known) {
+    file.new_bytes = have;
+    file.new_packed_bytes = saved.packed_size;
   }
   return file;
 }
 
-void FileSaver::save_chunks(base::Source& source, std::uint64_t size_hint, SavedFile& file) {
-  struct Pending {
-    std::future<Repository::Saved> saved;
-    std::uint64_t size;
-  };
-  std::deque<Pending> pending;
-  const auto finish_first = [&] {
-    const Repository::Saved saved = pending.front().saved.get();
-    account(saved, pending.front().size, file);
-    pending.pop_front();
-  };
-  chunks_.start(source, size_hint);
-  for (std::string_view chunk = chunks_.next(); !chunk.empty(); chunk = chunks_.next()) {
+void FileSaver::save_chunks(SharedContent& content) {
+  while (const auto number = content.next(chunk_)) {
     cancel_.check();
-    file.size += chunk.size();
-    if (dry_run_) {
-      account(save_or_hash(repository_, BlobType::kData, chunk, true, cancel_), chunk.size(), file);
-      continue;
-    }
-    pending.push_back(
-        {repository_.start_save_blob(BlobType::kData, std::string(chunk), cancel_), chunk.size()});
-    if (pending.size() > kChunksOnTheirWay) finish_first();
+    content.add(*number, save_blob(chunk_.view()), chunk_.size());
   }
-  while (!pending.empty()) finish_first();
 }
 
 }  // namespace salvor::archive

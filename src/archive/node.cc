@@ -56,17 +56,42 @@ void append_extended_attributes(std::string& out, const std::vector<ExtendedAttr
 }
 
 void append_content(std::string& out, const Node& node) {
-  out += ",\"content\":";
-  if (node.type != NodeType::kFile) {
-    out += "null";
-    return;
-  }
-  out += '[';
   for (std::size_t i = 0; i < node.content.size(); ++i) {
     if (i != 0) out += ',';
     append_id(out, node.content[i]);
   }
-  out += ']';
+}
+
+void append_head(std::string& out, const Node& node, LocalZone& zone) {
+  out += "{\"name\":";
+  append_quoted_name(out, node.name);
+  out += ",\"type\":\"";
+  out += to_string(node.type);
+  out += '"';
+  append_number_unless_zero(out, ",\"mode\":", node.mode);
+  out += ",\"mtime\":\"";
+  zone.append(out, node.mtime);
+  out += "\",\"atime\":\"";
+  zone.append(out, node.atime);
+  out += "\",\"ctime\":\"";
+  zone.append(out, node.ctime);
+  out += '"';
+  append_number(out, ",\"uid\":", node.uid);
+  append_number(out, ",\"gid\":", node.gid);
+  append_text(out, ",\"user\":", node.user);
+  append_text(out, ",\"group\":", node.group);
+  append_number_unless_zero(out, ",\"inode\":", node.inode);
+  append_number_unless_zero(out, ",\"device_id\":", node.device_id);
+  append_number_unless_zero(out, ",\"size\":", node.size);
+  append_number_unless_zero(out, ",\"links\":", node.links);
+  append_link(out, node);
+  append_extended_attributes(out, node.extended_attributes);
+  if (!node.generic_attributes.empty()) {
+    out += ",\"generic_attributes\":";
+    out += node.generic_attributes;
+  }
+  append_number_unless_zero(out, ",\"device\":", node.device);
+  out += node.type == NodeType::kFile ? ",\"content\":[" : ",\"content\":null";
 }
 
 }  // namespace
@@ -144,36 +169,16 @@ std::string format_go_mode(std::uint32_t mode) {
   return text;
 }
 
+void encode_file_head(std::string& out, const Node& node, LocalZone& zone) {
+  append_head(out, node, zone);
+}
+
 void encode_node(std::string& out, const Node& node, LocalZone& zone) {
-  out += "{\"name\":";
-  append_quoted_name(out, node.name);
-  out += ",\"type\":\"";
-  out += to_string(node.type);
-  out += '"';
-  append_number_unless_zero(out, ",\"mode\":", node.mode);
-  out += ",\"mtime\":\"";
-  zone.append(out, node.mtime);
-  out += "\",\"atime\":\"";
-  zone.append(out, node.atime);
-  out += "\",\"ctime\":\"";
-  zone.append(out, node.ctime);
-  out += '"';
-  append_number(out, ",\"uid\":", node.uid);
-  append_number(out, ",\"gid\":", node.gid);
-  append_text(out, ",\"user\":", node.user);
-  append_text(out, ",\"group\":", node.group);
-  append_number_unless_zero(out, ",\"inode\":", node.inode);
-  append_number_unless_zero(out, ",\"device_id\":", node.device_id);
-  append_number_unless_zero(out, ",\"size\":", node.size);
-  append_number_unless_zero(out, ",\"links\":", node.links);
-  append_link(out, node);
-  append_extended_attributes(out, node.extended_attributes);
-  if (!node.generic_attributes.empty()) {
-    out += ",\"generic_attributes\":";
-    out += node.generic_attributes;
+  append_head(out, node, zone);
+  if (node.type == NodeType::kFile) {
+    append_content(out, node);
+    out += ']';
   }
-  append_number_unless_zero(out, ",\"device\":", node.device);
-  append_content(out, node);
   if (node.subtree) {
     out += ",\"subtree\":";
     append_id(out, *node.subtree);

@@ -60,5 +60,7 @@ struct Node {
 
 // Appends the node's canonical JSON.
 void encode_node(std::string& out, const Node& node, LocalZone& zone);
+// Appends a file's canonical JSON up to the ids of its content.
+void encode_file_head(std::string& out, const Node& node, LocalZone& zone);
 
 }  // namespace salvor::archive

@@ -278,6 +278,13 @@ struct TreeIndex::Impl {
     entries.shrink_to_fit();
   }
 
+  const Entry* find(std::string_view name) const {
+    const auto at =
+        std::lower_bound(entries.begin(), entries.end(), name,
+                         [](const Entry& entry, std::string_view key) { return entry.name < key; });
+    return at == entries.end() || at->name != name ? nullptr : &*at;
+  }
+
   PaddedTree tree;
   std::vector<Entry> entries;
 };
@@ -286,11 +293,18 @@ TreeIndex::TreeIndex(std::string json, std::string what)
     : impl_(std::make_unique<Impl>(std::move(json), std::move(what))) {}
 TreeIndex::~TreeIndex() = default;
 
+std::string_view TreeIndex::json() const {
+  return impl_->tree.json;
+}
+
+std::string_view TreeIndex::find_json(std::string_view name) const {
+  const Impl::Entry* entry = impl_->find(name);
+  return entry == nullptr ? std::string_view() : json().substr(entry->offset, entry->length);
+}
+
 std::optional<Node> TreeIndex::find(std::string_view name) const {
-  const auto at =
-      std::lower_bound(impl_->entries.begin(), impl_->entries.end(), name,
-                       [](const Impl::Entry& entry, std::string_view key) { return entry.name < key; });
-  if (at == impl_->entries.end() || at->name != name) return std::nullopt;
+  const Impl::Entry* at = impl_->find(name);
+  if (at == nullptr) return std::nullopt;
   try {
     thread_local ondemand::parser parser;  // so that threads can look into one index at the same time
     ondemand::document document = parser.iterate(impl_->tree.view(at->offset, at->length));

@@ -56,6 +56,10 @@ class TreeIndex {
   ~TreeIndex();
   // nullopt if there is no such node or it cannot be decoded.
   std::optional<Node> find(std::string_view name) const;
+  // The node's JSON as it is stored, valid as long as the index; empty if there is no such node.
+  std::string_view find_json(std::string_view name) const;
+  // The whole tree's.
+  std::string_view json() const;
 
  private:
   struct Impl;

@@ -18,7 +18,8 @@ namespace {
 using repository::BlobHandle;
 using repository::BlobType;
 
-constexpr std::size_t kBatch = 32;  // entries a thread takes at a time
+constexpr std::size_t kBatch = 32;                        // entries a thread takes at a time
+constexpr std::uint64_t kWorthSharing = 4 * 1024 * 1024;  // bytes of a file that several threads save
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -32,15 +33,17 @@ class FileSource final : public base::Source {
     cancel_.check();
     ssize_t got = 0;
     do {
-      got = ::read(fd_, buffer, std::min<std::size_t>(size, 1U << 20));
+      got = ::pread(fd_, buffer, size, at_);
     } while (got < 0 && errno == EINTR);
     if (got < 0) throw SourceFailure(base::system_error(errno, fmt::format("read \"{}\"", path_)));
+    at_ += got;
     tally_.bytes_read += static_cast<std::uint64_t>(got);
     return static_cast<std::size_t>(got);
   }
 
  private:
   const int fd_;
+  off_t at_ = 0;
   const std::string& path_;
   BackupTally& tally_;
   const base::CancelToken& cancel_;
@@ -153,25 +156,43 @@ class TreeSaver::Impl {
  private:
   // What one thread keeps between entries.
   struct Worker {
-    Worker(Impl& impl)
-        : files(impl.repository_, impl.chunker_, impl.tally_, impl.options_.dry_run, impl.cancel_) {}
+    Worker(Impl& impl) : files(impl.repository_, impl.tally_, impl.options_.dry_run, impl.cancel_) {}
     FileSaver files;
     LocalZone zone;
+    std::string head;  // of a file's JSON
   };
 
   // An entry that is being saved.
   struct Entry {
-    const DirectoryPointer& directory;
+    DirectoryPointer directory;
     std::size_t slot;
     std::string path, item;
     Place place;
     std::chrono::steady_clock::time_point start;
   };
 
+  // A large file that several threads may be saving.
+  struct LargeFile {
+    LargeFile(Entry of, Node now, std::optional<Node> parents, base::Fd open, Impl& impl)
+        : entry(std::move(of)),
+          node(std::move(now)),
+          before(std::move(parents)),
+          fd(std::move(open)),
+          source(fd.get(), entry.path, impl.tally_, impl.cancel_),
+          content(impl.chunker_, source) {}
+    const Entry entry;
+    Node node;
+    const std::optional<Node> before;
+    const base::Fd fd;
+    FileSource source;
+    SharedContent content;
+  };
+  using LargeFilePointer = std::shared_ptr<LargeFile>;  // shared: who leaves last completes its entry
+
   void wait(const std::function<void()>& tick) {
     std::unique_lock lock(mutex_);
     while (!finished_) {
-      changed_.wait_for(lock, std::chrono::milliseconds(100), [this] { return finished_; });
+      ended_.wait_for(lock, std::chrono::milliseconds(100), [this] { return finished_; });
       lock.unlock();
       if (tick) tick();
       lock.lock();
@@ -180,11 +201,17 @@ class TreeSaver::Impl {
     changed_.notify_all();
   }
 
+  // Under mutex_.
+  void end() {
+    finished_ = true;
+    changed_.notify_all();
+    ended_.notify_all();
+  }
+
   void fail(std::exception_ptr failure) {
     std::lock_guard lock(mutex_);
     if (!failure_) failure_ = std::move(failure);
-    finished_ = true;
-    changed_.notify_all();
+    end();
   }
 
   void push(DirectoryPointer directory) {
@@ -193,19 +220,52 @@ class TreeSaver::Impl {
     changed_.notify_one();
   }
 
-  DirectoryPointer pop() {
+  struct Work {
+    DirectoryPointer directory;
+    LargeFilePointer file;  // already joined
+  };
+
+  // Directories first: large files are the work for threads that have nothing else.
+  Work pop() {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return finished_ || !stack_.empty(); });
-    if (finished_) return nullptr;
-    DirectoryPointer directory = std::move(stack_.back());
-    stack_.pop_back();
-    return directory;
+    for (;;) {
+      if (finished_) return {};
+      if (!stack_.empty()) {
+        Work work{std::move(stack_.back()), nullptr};
+        stack_.pop_back();
+        return work;
+      }
+      if (shared_.empty()) {
+        changed_.wait(lock);
+      } else if (shared_.back()->content.join()) {
+        return {nullptr, shared_.back()};
+      } else {
+        shared_.pop_back();
+      }
+    }
+  }
+
+  void share(LargeFilePointer file) {
+    std::lock_guard lock(mutex_);
+    shared_.push_back(std::move(file));
+    changed_.notify_all();
+  }
+
+  void unshare(const LargeFilePointer& file) {
+    std::lock_guard lock(mutex_);
+    std::erase(shared_, file);
   }
 
   void work() {
     try {
       Worker worker(*this);
-      while (DirectoryPointer directory = pop()) advance(worker, directory);
+      for (Work work = pop(); work.directory || work.file; work = pop()) {
+        if (work.directory) {
+          advance(worker, work.directory);
+        } else {
+          save_chunks(worker, work.file);
+        }
+      }
     } catch (...) {
       fail(std::current_exception());
     }
@@ -374,19 +434,88 @@ class TreeSaver::Impl {
     });
   }
 
+  // The short way of a file that nothing happened to: what its node would begin with is what the parent's
+  // begins with. False if it has to be looked at more closely.
+  bool complete_if_same(Worker& worker, const Entry& entry, Node& node) {
+    const std::string_view before = entry.directory->previous_tree->find_json(node.name);
+    if (before.empty()) return false;
+    std::string problem;
+    node.extended_attributes = read_extended_attributes(entry.path, problem);
+    worker.head.clear();
+    encode_file_head(worker.head, node, worker.zone);
+    if (!before.starts_with(worker.head) || !has_content(before.substr(worker.head.size()))) return false;
+    if (!problem.empty()) tally_.add_error(entry.path, problem);
+    tally_.bytes_read += node.size;
+    tally_.add_item({.action = BackedUpItem::Action::kUnmodified,
+                     .path = entry.item,
+                     .seconds = seconds_since(entry.start)},
+                    false, node.size);
+    complete(worker, entry.directory, entry.slot, std::string(before));
+    return true;
+  }
+
+  // Whether the end of a file's node is a list of blobs that are there, and nothing more.
+  bool has_content(std::string_view ids) const {
+    constexpr std::size_t kQuoted = 66;
+    while (ids.starts_with('"') && ids.size() > kQuoted) {
+      const auto id = repository::BlobId::from_hex(ids.substr(1, kQuoted - 2));
+      if (!id || ids[kQuoted - 1] != '"' || !repository_.has_blob({BlobType::kData, *id})) return false;
+      ids.remove_prefix(kQuoted);
+      if (ids.starts_with(",\"")) ids.remove_prefix(1);
+    }
+    return ids == "]}";
+  }
+
   void save_file(Worker& worker, const Entry& entry, Node node) {
+    if (entry.directory->previous_tree && complete_if_same(worker, entry, node)) return;
     std::optional<Node> before;
     if (entry.directory->previous_tree) before = entry.directory->previous_tree->find(node.name);
-    SavedFile file;
     if (before && is_unchanged(node, *before)) {
-      node.content = before->content;
       tally_.bytes_read += node.size;
-    } else {
-      tally_.begin_file(entry.path);
-      file = read_file(worker, entry, node);
-      node.size = file.size;
-      node.content = std::move(file.content);
+      complete_file(worker, entry, node, before, {.content = before->content, .size = node.size});
+      return;
     }
+    tally_.begin_file(entry.path);
+    base::Fd fd = open_file(entry, node);
+    if (node.size <= FileSaver::kSmall) {
+      FileSource source(fd.get(), entry.path, tally_, cancel_);
+      if (std::optional<SavedFile> file = worker.files.save_small(source)) {
+        complete_file(worker, entry, node, before, std::move(*file));
+        return;
+      }
+    } else {
+      posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    }
+    const bool worth_sharing = node.size >= kWorthSharing;
+    const auto file =
+        std::make_shared<LargeFile>(entry, std::move(node), std::move(before), std::move(fd), *this);
+    file->content.join();
+    if (worth_sharing) share(file);
+    save_chunks(worker, file);
+    if (worth_sharing) unshare(file);
+  }
+
+  // Takes part in saving a file that was joined; whoever leaves last completes its entry.
+  void save_chunks(Worker& worker, const LargeFilePointer& file) {
+    try {
+      worker.files.save_chunks(file->content);
+    } catch (...) {
+      file->content.abandon();
+      throw;
+    }
+    if (!file->content.leave()) return;
+    try {
+      complete_file(worker, file->entry, file->node, file->before, file->content.take());
+    } catch (const SourceFailure& failure) {
+      tally_.add_error(file->entry.path, failure.message());
+      complete(worker, file->entry.directory, file->entry.slot, {});
+    }
+  }
+
+  void complete_file(Worker& worker, const Entry& entry, Node& node, const std::optional<Node>& before,
+                     SavedFile file) {
+    node.size = file.size;
+    node.content = std::move(file.content);
     read_attributes(entry.path, node, true);
     std::string json = encoded(worker, node);
     using Action = BackedUpItem::Action;
@@ -398,9 +527,9 @@ class TreeSaver::Impl {
     complete(worker, entry.directory, entry.slot, std::move(json));
   }
 
-  // Reads the content; `node` becomes what the open file says.
-  SavedFile read_file(Worker& worker, const Entry& entry, Node& node) {
-    const base::Fd fd(open_for_reading(entry.place, 0));
+  // Opens the file; `node` becomes what the open file says.
+  base::Fd open_file(const Entry& entry, Node& node) {
+    base::Fd fd(open_for_reading(entry.place, 0));
     if (!fd.valid()) throw SourceFailure(base::system_error(errno, fmt::format("open \"{}\"", entry.path)));
     struct stat status {};
     if (fstat(fd.get(), &status) != 0) {
@@ -411,9 +540,7 @@ class TreeSaver::Impl {
                           fmt::format("\"{}\" changed its type while it was being saved", entry.path));
     }
     node = node_from_stat(node.name, status, names_, options_.with_atime);
-    if (node.size > repository::Chunker::kMinSize) posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-    FileSource source(fd.get(), entry.path, tally_, cancel_);
-    return worker.files.save(source, node.size);
+    return fd;
   }
 
   // Records an entry's result ("": left out), and finishes the directories that this completes.
@@ -434,15 +561,23 @@ class TreeSaver::Impl {
     finish(worker, directory);
   }
 
+  repository::Repository::Saved save_tree(const Directory& directory, const std::string& json) {
+    // The parent's tree was loaded and so has this id.
+    if (directory.previous_tree && directory.previous && directory.previous->subtree &&
+        directory.previous_tree->json() == json) {
+      return {.id = *directory.previous->subtree, .known = true};
+    }
+    return save_or_hash(repository_, BlobType::kTree, json, options_.dry_run, cancel_);
+  }
+
   void finish(Worker& worker, const DirectoryPointer& directory) {
     const std::string json = directory->builder.finish();
-    const auto saved = save_or_hash(repository_, BlobType::kTree, json, options_.dry_run, cancel_);
+    const repository::Repository::Saved saved = save_tree(*directory, json);
     tally_.add_blob(BlobType::kTree, saved, json.size());
     if (!directory->parent) {
       std::lock_guard lock(mutex_);
       root_id_ = saved.id;
-      finished_ = true;
-      changed_.notify_all();
+      end();
       return;
     }
     directory->node.subtree = saved.id;
@@ -469,11 +604,13 @@ class TreeSaver::Impl {
   OwnerNames names_;
 
   std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<DirectoryPointer> stack_;  // guarded by mutex_
-  bool finished_ = false;                // guarded by mutex_
-  std::exception_ptr failure_;           // guarded by mutex_
-  repository::BlobId root_id_;           // guarded by mutex_
+  std::condition_variable changed_;  // there is work, or no more will come
+  std::condition_variable ended_;
+  std::vector<DirectoryPointer> stack_;   // guarded by mutex_
+  std::vector<LargeFilePointer> shared_;  // guarded by mutex_; large files that welcome more threads
+  bool finished_ = false;                 // guarded by mutex_
+  std::exception_ptr failure_;            // guarded by mutex_
+  repository::BlobId root_id_;            // guarded by mutex_
 };
 
 TreeSaver::TreeSaver(repository::Repository& repository, const SourceFilter& filter, BackupTally& tally,

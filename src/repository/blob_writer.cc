@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "codec/hash.h"
 #include "codec/zstd.h"
 #include "repository/index_file.h"
 #include "repository/key.h"
@@ -15,25 +14,16 @@ namespace {
 using base::ErrorCode;
 
 constexpr auto kIndexAge = std::chrono::minutes(10);
+constexpr size_t kFewestOpenPacks = 2, kMostOpenPacks = 4;
 constexpr std::uint64_t kUploadMemory = 64 * 1024 * 1024;
-
-int zstd_level(Compression compression) {
-  switch (compression) {
-    case Compression::kFastest:
-      return 1;
-    case Compression::kBetter:
-      return 9;
-    case Compression::kMax:
-      return 19;
-    case Compression::kAuto:
-    case Compression::kOff:
-      break;
-  }
-  return 3;
-}
 
 size_t thread_count(const Environment& environment) {
   return environment.threads != 0 ? environment.threads : std::max(1U, std::thread::hardware_concurrency());
+}
+
+// One for each thread, so that none waits, but not so many that a backup leaves a heap of small packs.
+size_t open_packs(const Environment& environment) {
+  return std::clamp(thread_count(environment), kFewestOpenPacks, kMostOpenPacks);
 }
 
 }  // namespace
@@ -51,17 +41,12 @@ BlobWriter::BlobWriter(storage::ObjectStore& store, const codec::SealKey& key, i
       most_uploads_(std::min<size_t>(
           std::max(1U, environment.connections),
           std::max<std::uint64_t>(2, kUploadMemory / std::max<std::uint64_t>(1, options.pack_size)))),
-      most_plaintext_((thread_count(environment) + 2) * 4 * 1024 * 1024) {}
+      most_plaintext_((thread_count(environment) + 2) * 4 * 1024 * 1024),
+      compression_(options.compression),
+      open_{std::vector<OpenPack>(open_packs(environment)), std::vector<OpenPack>(kFewestOpenPacks)} {}
 
 BlobWriter::~BlobWriter() {
   stop_.cancel();
-}
-
-void BlobWriter::make_pools() {
-  std::call_once(pools_made_, [this] {
-    seal_pool_ = std::make_unique<base::ThreadPool>(thread_count(environment_));
-    upload_pool_ = std::make_unique<base::ThreadPool>(most_uploads_);
-  });
 }
 
 template <typename Ready>
@@ -88,7 +73,7 @@ Repository::Saved BlobWriter::save(BlobType type, std::string_view plaintext,
     base::fail(ErrorCode::kInvalidArgument, "a blob of {} bytes is too large", plaintext.size());
   }
   Repository::Saved saved;
-  saved.id.bytes = codec::sha256(plaintext);
+  saved.id = hash(type, plaintext);
   const BlobHandle blob{type, saved.id};
   saved.known = !index_.reserve(blob);
   if (saved.known) return saved;
@@ -112,12 +97,17 @@ void BlobWriter::save_sealed_again(const BlobHandle& blob, std::string_view seal
                                    std::uint32_t uncompressed_length, const base::CancelToken& cancel) {
   cancel.check();
   check_failure();
-  pack_blob(blob, sealed, uncompressed_length, cancel);
+  thread_local Sealed copy;
+  copy.bytes.clear();
+  copy.bytes.append(sealed);
+  copy.uncompressed_length = uncompressed_length;
+  pack_blob(blob, copy, cancel);
 }
 
 std::future<Repository::Saved> BlobWriter::start(BlobType type, std::string plaintext,
                                                  const base::CancelToken& cancel) {
-  make_pools();
+  std::call_once(seal_pool_made_,
+                 [this] { seal_pool_ = std::make_unique<base::ThreadPool>(thread_count(environment_)); });
   const std::uint64_t size = plaintext.size();
   {
     std::unique_lock lock(mutex_);
@@ -143,36 +133,42 @@ std::future<Repository::Saved> BlobWriter::start(BlobType type, std::string plai
   });
 }
 
-void BlobWriter::seal_blob(const BlobHandle& blob, std::string_view plaintext, Sealed& sealed) {
-  thread_local std::string compressed;
-  std::string_view stored = plaintext;
-  sealed.uncompressed_length = 0;
-  // Trees are compressed always: restic's prune would rewrite uncompressed ones.
-  const bool tree = blob.type == BlobType::kTree;
-  const bool compress =
-      version_ >= 2 && !plaintext.empty() && (tree || options_.compression != Compression::kOff);
-  if (compress) {
-    codec::zstd_compress(plaintext, zstd_level(options_.compression), compressed);
-    if (tree || compressed.size() < plaintext.size()) {
-      stored = compressed;
-      sealed.uncompressed_length = static_cast<std::uint32_t>(plaintext.size());
-    }
+BlobId BlobWriter::hash(BlobType type, std::string_view plaintext) {
+  BlobId id;
+  // Beside what one of the packs has to hash, if one is at leisure.
+  for (OpenPack& pack : open_[static_cast<size_t>(type)]) {
+    const std::unique_lock lock(pack.mutex, std::try_to_lock);
+    if (!lock || !pack.writer || !pack.writer->has_waiting()) continue;
+    id.bytes = pack.writer->hash_beside(plaintext);
+    return id;
   }
-  sealed.bytes.clear();
-  codec::seal_append(key_, random_iv(environment_.random), stored, sealed.bytes);
-  if (options_.verify_writes) verify(blob, plaintext, stored, sealed);
+  id.bytes = codec::sha256(plaintext);
+  return id;
 }
 
-void BlobWriter::verify(const BlobHandle& blob, std::string_view plaintext, std::string_view stored,
-                        const Sealed& sealed) const {
-  // Against bad memory and bad instructions: nothing may leave that would not come back.
-  thread_local std::string opened, back;
-  bool good = codec::unseal(key_, sealed.bytes, opened) && opened == stored;
-  if (good && sealed.uncompressed_length != 0) {
-    codec::zstd_decompress(opened, sealed.uncompressed_length, back);
-    good = back == plaintext;
+void BlobWriter::seal_blob(const BlobHandle& blob, std::string_view plaintext, Sealed& sealed) {
+  sealed.uncompressed_length = 0;
+  base::Buffer& bytes = sealed.bytes;
+  // Trees are compressed always: restic's prune would rewrite uncompressed ones.
+  const bool tree = blob.type == BlobType::kTree;
+  std::optional<codec::ZstdEffort> effort;
+  if (version_ >= 2 && !plaintext.empty()) effort = compression_.choose(tree, plaintext);
+  size_t size = plaintext.size();
+  if (effort) {
+    bytes.resize(codec::kSealOverhead + codec::zstd_bound(plaintext.size()));
+    size = codec::zstd_compress(plaintext, *effort, bytes.data() + codec::kSealIvSize);
+    if (tree || size < plaintext.size()) {
+      sealed.uncompressed_length = static_cast<std::uint32_t>(plaintext.size());
+    } else {
+      size = plaintext.size();
+    }
   }
-  if (!good) {
+  bytes.resize(codec::kSealOverhead + size);
+  if (sealed.uncompressed_length == 0) {
+    std::copy(plaintext.begin(), plaintext.end(), bytes.data() + codec::kSealIvSize);
+  }
+  codec::seal_in_place(key_, random_iv(environment_.random), bytes.span());
+  if (options_.verify_writes && !opens_to(plaintext, sealed)) {
     base::fail(ErrorCode::kInternal,
                "blob {}: what was sealed does not open to the same bytes\n"
                "hint: this points to faulty memory or a faulty processor",
@@ -180,46 +176,78 @@ void BlobWriter::verify(const BlobHandle& blob, std::string_view plaintext, std:
   }
 }
 
+// Against bad memory and bad instructions: nothing may leave that would not come back.
+bool BlobWriter::opens_to(std::string_view plaintext, const Sealed& sealed) const {
+  if (sealed.uncompressed_length != 0) {
+    codec::ZstdComparison comparison(plaintext);
+    return codec::unseal_pieces(key_, sealed.bytes.view(),
+                                [&](std::string_view piece) { return comparison.add(piece); }) &&
+           comparison.complete();
+  }
+  size_t at = 0;
+  return sealed.bytes.size() == plaintext.size() + codec::kSealOverhead &&
+         codec::unseal_pieces(key_, sealed.bytes.view(), [&](std::string_view piece) {
+           const bool equal = plaintext.substr(at, piece.size()) == piece;
+           at += piece.size();
+           return equal;
+         });
+}
+
 std::uint64_t BlobWriter::store_blob(const BlobHandle& blob, std::string_view plaintext,
                                      const base::CancelToken& cancel) {
   thread_local Sealed sealed;
   seal_blob(blob, plaintext, sealed);
-  pack_blob(blob, sealed.bytes, sealed.uncompressed_length, cancel);
-  return sealed.bytes.size() + (sealed.uncompressed_length != 0 ? kCompressedEntrySize : kHeaderEntrySize);
+  const std::uint64_t size =
+      sealed.bytes.size() + (sealed.uncompressed_length != 0 ? kCompressedEntrySize : kHeaderEntrySize);
+  pack_blob(blob, sealed, cancel);
+  return size;
 }
 
-PackBuilder BlobWriter::new_builder() {
-  std::lock_guard lock(mutex_);
-  std::string buffer;
-  if (!buffers_.empty()) {
-    buffer = std::move(buffers_.back());
-    buffers_.pop_back();
-  } else {
-    // Once in full: growing by copies would touch three times the memory.
-    buffer.reserve(options_.pack_size + options_.pack_size / 8);
+BlobWriter::Lease BlobWriter::lease_pack(BlobType type) {
+  auto& packs = open_[static_cast<size_t>(type)];
+  const size_t first = environment_.random.next() % packs.size();
+  for (size_t i = 0; i < packs.size(); ++i) {
+    OpenPack& pack = packs[(first + i) % packs.size()];
+    if (std::unique_lock lock(pack.mutex, std::try_to_lock); lock) return {std::move(lock), &pack};
   }
-  return PackBuilder(std::move(buffer));
+  return {std::unique_lock(packs[first].mutex), &packs[first]};
 }
 
-void BlobWriter::pack_blob(const BlobHandle& blob, std::string_view sealed, std::uint32_t uncompressed_length,
-                           const base::CancelToken& cancel) {
-  const size_t which = environment_.random.next() % kOpenPacks;
-  OpenPack& open = open_[static_cast<size_t>(blob.type)][which];
-  std::optional<PackBuilder> full;
+void BlobWriter::pack_blob(const BlobHandle& blob, Sealed& sealed, const base::CancelToken& cancel) {
+  std::unique_ptr<PackWriter> full;
   {
-    std::lock_guard lock(open.mutex);
-    open.builder.add(blob, sealed, uncompressed_length);
-    if (open.builder.size() >= options_.pack_size || open.builder.count() >= kMostPackEntries) {
-      full = std::exchange(open.builder, new_builder());
+    Lease lease = lease_pack(blob.type);
+    std::unique_ptr<PackWriter>& pack = lease.pack->writer;
+    if (!pack) pack = std::make_unique<PackWriter>(store_, options_.pack_size, stop_.token());
+    try {
+      pack->add(blob, sealed.bytes, sealed.uncompressed_length);
+    } catch (...) {
+      // It holds others' blobs too.
+      remember_failure(std::current_exception());
+      pack_failed(*pack);
+      pack.reset();
+      throw;
     }
+    if (pack->size() >= options_.pack_size || pack->count() >= kMostPackEntries) full = std::move(pack);
   }
-  if (full) upload(std::move(*full), cancel);
+  if (full) upload(std::move(full), cancel);
 }
 
-void BlobWriter::upload(PackBuilder builder, const base::CancelToken& cancel) {
-  make_pools();
-  auto pack = std::make_shared<PackBuilder::Finished>(
-      std::move(builder).finish(key_, random_iv(environment_.random)));
+void BlobWriter::pack_failed(const PackWriter& pack) {
+  for (const PackEntry& entry : pack.entries()) index_.release(entry.handle);
+}
+
+void BlobWriter::upload(std::unique_ptr<PackWriter> pack, const base::CancelToken& cancel) {
+  std::call_once(upload_pool_made_,
+                 [this] { upload_pool_ = std::make_unique<base::ThreadPool>(most_uploads_); });
+  PackId id;
+  try {
+    id = pack->finish(key_, random_iv(environment_.random));
+  } catch (...) {
+    remember_failure(std::current_exception());
+    pack_failed(*pack);
+    throw;
+  }
   {
     std::unique_lock lock(mutex_);
     // A cancelled caller does not wait, but its pack holds others' blobs too: it goes to the pool all the
@@ -227,32 +255,34 @@ void BlobWriter::upload(PackBuilder builder, const base::CancelToken& cancel) {
     changed_.wait(lock, cancel.stop_token(), [&] { return uploads_ < most_uploads_; });
     ++uploads_;
   }
-  upload_pool_->submit([this, pack] {
-    try {
-      check_failure();  // after one failed the session is lost: spare the others
-      store_.put(object_key(FileKind::kPack, pack->id.hex()), pack->bytes, stop_.token());
-      index_.add_pack(pack->id, pack->entries);
-      pack_stored(*pack);
-    } catch (...) {
-      remember_failure(std::current_exception());
-      for (const PackEntry& entry : pack->entries) index_.release(entry.handle);
-    }
+  // Shared because work in a pool must be copyable.
+  upload_pool_->submit([this, id, pack = std::shared_ptr<PackWriter>(std::move(pack))]() mutable {
+    commit(*pack, id);
+    pack.reset();  // before it counts as done: it may hold memory, or a temporary file
     std::lock_guard lock(mutex_);
     --uploads_;
-    if (buffers_.size() < most_uploads_) {
-      pack->bytes.clear();
-      buffers_.push_back(std::move(pack->bytes));
-    }
     changed_.notify_all();
   });
 }
 
-void BlobWriter::pack_stored(const PackBuilder::Finished& pack) {
+void BlobWriter::commit(PackWriter& pack, const PackId& id) {
+  try {
+    check_failure();  // after one failed the session is lost: spare the others
+    pack.commit();
+    index_.add_pack(id, pack.entries());
+    pack_stored(id, pack.entries());
+  } catch (...) {
+    remember_failure(std::current_exception());
+    pack_failed(pack);
+  }
+}
+
+void BlobWriter::pack_stored(const PackId& id, const std::vector<PackEntry>& entries) {
   std::unique_lock lock(mutex_);
   const base::Time now = environment_.clock.now();
   if (unindexed_.empty()) unindexed_since_ = now;
-  unindexed_.emplace_back(pack.id, pack.entries);
-  unindexed_blobs_ += pack.entries.size();
+  unindexed_.emplace_back(id, entries);
+  unindexed_blobs_ += entries.size();
   if (unindexed_blobs_ >= kFullIndexBlobs || now - unindexed_since_ >= kIndexAge) write_index(lock);
 }
 
@@ -274,22 +304,24 @@ void BlobWriter::write_index(std::unique_lock<std::mutex>& lock) {
 
 void BlobWriter::flush_packs(const base::CancelToken& cancel) {
   for (auto& packs : open_) {
-    // Two leftovers that fit into one pack become one.
-    PackBuilder first = [&] {
-      std::lock_guard lock(packs[0].mutex);
-      return std::exchange(packs[0].builder, PackBuilder());
-    }();
-    PackBuilder second = [&] {
-      std::lock_guard lock(packs[1].mutex);
-      return std::exchange(packs[1].builder, PackBuilder());
-    }();
-    if (first.count() > 0 && second.count() > 0 && first.size() + second.size() < options_.pack_size &&
-        first.count() + second.count() < kMostPackEntries) {
-      first.append(second);
-      second = PackBuilder();
+    // Leftovers that are small enough to be in memory and fit into one pack become one.
+    std::unique_ptr<PackWriter> small;
+    for (OpenPack& open : packs) {
+      std::unique_ptr<PackWriter> pack = [&] {
+        std::lock_guard lock(open.mutex);
+        return std::move(open.writer);
+      }();
+      if (!pack) continue;
+      if (small && pack->in_memory() && small->size() + pack->size() < options_.pack_size &&
+          small->count() + pack->count() < kMostPackEntries) {
+        small->append(*pack);
+      } else if (!small && pack->in_memory()) {
+        small = std::move(pack);
+      } else {
+        upload(std::move(pack), cancel);
+      }
     }
-    if (first.count() > 0) upload(std::move(first), cancel);
-    if (second.count() > 0) upload(std::move(second), cancel);
+    if (small) upload(std::move(small), cancel);
   }
 }
 

@@ -1,9 +1,10 @@
 // The way of a blob into the repository: hash, look up, compress, seal, compare, pack, upload, index. Data
-// and tree blobs go to separate packs; two packs of each type are open and a blob goes to a random one, so
-// that the sizes of packs tell less about the chunks in them. Memory: the open packs, the packs on their way
-// to the store (at most 64 MiB or two), and the plaintexts handed to start(). Threads: save and start from
-// any thread; flush from one at a time. A failed upload is remembered and thrown by the next save and by
-// flush, which drops what was pending and begins anew.
+// and tree blobs go to separate packs; two packs and more of each type are open and a blob goes to a random
+// one, so that the sizes of packs tell less about the chunks in them. Memory: a blob compressed and sealed
+// for each thread that saves, and the plaintexts handed to start(); where the store wants an object's name
+// before its bytes also the open packs and those on their way (at most 64 MiB or two). Threads: save and
+// start from any thread; flush from one at a time. A failed upload is remembered and thrown by the next save
+// and by flush.
 #pragma once
 
 #include <condition_variable>
@@ -14,10 +15,12 @@
 #include <string>
 #include <vector>
 
+#include "base/buffer.h"
 #include "base/thread_pool.h"
 #include "codec/seal.h"
 #include "repository/blob_index.h"
-#include "repository/pack.h"
+#include "repository/compression_choice.h"
+#include "repository/pack_writer.h"
 #include "repository/repository.h"
 
 namespace salvor::repository {
@@ -44,29 +47,34 @@ class BlobWriter {
 
  private:
   struct Sealed {
-    std::string bytes;
+    base::Buffer bytes;
     std::uint32_t uncompressed_length = 0;
   };
   struct OpenPack {
     std::mutex mutex;
-    PackBuilder builder;  // guarded by mutex
+    std::unique_ptr<PackWriter> writer;  // guarded by mutex
   };
-  static constexpr size_t kOpenPacks = 2;  // of each type
+  // A pack for one thread alone. Its writer is there when the lease was asked for one.
+  struct Lease {
+    std::unique_lock<std::mutex> lock;
+    OpenPack* pack;
+  };
 
   void check_failure();
   void remember_failure(std::exception_ptr failure);
+  BlobId hash(BlobType type, std::string_view plaintext);
   void seal_blob(const BlobHandle& blob, std::string_view plaintext, Sealed& sealed);
-  void verify(const BlobHandle& blob, std::string_view plaintext, std::string_view stored,
-              const Sealed& sealed) const;
+  bool opens_to(std::string_view plaintext, const Sealed& sealed) const;
   std::uint64_t store_blob(const BlobHandle& blob, std::string_view plaintext,
                            const base::CancelToken& cancel);
-  void pack_blob(const BlobHandle& blob, std::string_view sealed, std::uint32_t uncompressed_length,
-                 const base::CancelToken& cancel);
-  void upload(PackBuilder builder, const base::CancelToken& cancel);
-  void pack_stored(const PackBuilder::Finished& pack);
+  Lease lease_pack(BlobType type);
+  void pack_blob(const BlobHandle& blob, Sealed& sealed, const base::CancelToken& cancel);
+  void upload(std::unique_ptr<PackWriter> pack, const base::CancelToken& cancel);
+  void commit(PackWriter& pack, const PackId& id);
+  void pack_failed(const PackWriter& pack);
+  void pack_stored(const PackId& id, const std::vector<PackEntry>& entries);
   void write_index(std::unique_lock<std::mutex>& lock);
   void flush_packs(const base::CancelToken& cancel);
-  PackBuilder new_builder();
   // Waits on changed_, whose mutex `lock` holds, until `ready` or cancelled (which throws).
   template <typename Ready>
   void wait(std::unique_lock<std::mutex>& lock, const base::CancelToken& cancel, Ready ready);
@@ -81,13 +89,13 @@ class BlobWriter {
   const size_t most_uploads_;
   const std::uint64_t most_plaintext_;
 
-  std::array<std::array<OpenPack, kOpenPacks>, 2> open_;
+  CompressionChoice compression_;
+  std::array<std::vector<OpenPack>, 2> open_;  // by type
 
   std::mutex mutex_;  // guards everything below
   std::condition_variable_any changed_;
-  size_t uploads_ = 0;                // handed to the pool and not yet done
-  std::uint64_t plaintext_ = 0;       // bytes handed to start and not yet sealed
-  std::vector<std::string> buffers_;  // of packs that are stored, for the next ones
+  size_t uploads_ = 0;           // handed to the pool and not yet done
+  std::uint64_t plaintext_ = 0;  // bytes handed to start and not yet sealed
   std::vector<std::pair<PackId, std::vector<PackEntry>>> unindexed_;
   size_t unindexed_blobs_ = 0;
   base::Time unindexed_since_;
@@ -95,9 +103,8 @@ class BlobWriter {
   base::CancelSource stop_;
 
   // Last: their threads use everything above and end first.
-  std::once_flag pools_made_;
+  std::once_flag upload_pool_made_, seal_pool_made_;
   std::unique_ptr<base::ThreadPool> upload_pool_, seal_pool_;
-  void make_pools();
 };
 
 }  // namespace salvor::repository

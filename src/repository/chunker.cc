@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "base/error.h"
 #include "repository/polynomial.h"
@@ -58,8 +57,12 @@ void Chunker::search(std::string_view data, size_t from, size_t to, Visit visit)
 
 size_t Chunker::next_cut(std::string_view data) const {
   if (data.size() <= kMinSize) return data.size();
-  size_t cut = std::min(data.size(), kMaxSize);
-  search(data, kMinSize, cut, [&cut](size_t position) {
+  return find_cut(data.substr(0, kMaxSize), kMinSize);
+}
+
+size_t Chunker::find_cut(std::string_view data, size_t from) const {
+  size_t cut = data.size();
+  search(data, from, data.size(), [&cut](size_t position) {
     cut = position;
     return false;
   });
@@ -85,49 +88,6 @@ std::uint64_t Chunker::next_cut(std::uint64_t begin, std::uint64_t size, std::sp
   const auto run =
       std::partition_point(runs.begin(), runs.end(), [first](const CutRun& r) { return r.end <= first; });
   return run == runs.end() ? limit : std::min(limit, std::max(first, run->begin));
-}
-
-void ChunkStream::start(base::Source& source, std::uint64_t size_hint) {
-  source_ = &source;
-  begin_ = end_ = 0;
-  at_end_ = false;
-  // Twice the longest chunk, so that moving the rest to the front is rare; one byte more than a small file,
-  // so that its end is seen without growing.
-  const size_t wanted =
-      size_hint == 0 ? 2 * Chunker::kMaxSize : std::min<std::uint64_t>(size_hint + 1, 2 * Chunker::kMaxSize);
-  if (capacity_ < wanted) {
-    capacity_ = std::max<size_t>(wanted, 64 * 1024);
-    buffer_ = std::make_unique_for_overwrite<char[]>(capacity_);
-  }
-}
-
-void ChunkStream::fill() {
-  if (begin_ > 0 && (at_end_ || end_ - begin_ < Chunker::kMaxSize)) {
-    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
-  }
-  while (!at_end_) {
-    if (end_ == capacity_) {
-      if (capacity_ >= 2 * Chunker::kMaxSize) return;
-      const size_t larger = std::min(capacity_ * 2, 2 * Chunker::kMaxSize);
-      auto buffer = std::make_unique_for_overwrite<char[]>(larger);
-      std::memcpy(buffer.get(), buffer_.get(), end_);
-      buffer_ = std::move(buffer);
-      capacity_ = larger;
-    }
-    const size_t got = source_->read(buffer_.get() + end_, capacity_ - end_);
-    if (got == 0) at_end_ = true;
-    end_ += got;
-  }
-}
-
-std::string_view ChunkStream::next() {
-  if (!at_end_ && end_ - begin_ < Chunker::kMaxSize) fill();
-  const std::string_view rest(buffer_.get() + begin_, end_ - begin_);
-  const size_t size = chunker_.next_cut(rest);
-  begin_ += size;
-  return rest.substr(0, size);
 }
 
 }  // namespace salvor::repository

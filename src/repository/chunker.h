@@ -6,12 +6,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
-#include "base/stream.h"
 #include "repository/cut_lanes.h"
 
 namespace salvor::repository {
@@ -37,6 +35,10 @@ class Chunker {
   // left of the stream. 0 only for empty data.
   size_t next_cut(std::string_view data) const;
 
+  // The first place in [from, data.size()) where data may be cut, data.size() if there is none. `from` is at
+  // least kWindow.
+  size_t find_cut(std::string_view data, size_t from) const;
+
   // Appends the positions of a stream, from `begin` on and in ascending order, where it may be cut. `region`
   // holds the kWindow bytes before `begin` and, after them, a byte for each position to be examined;
   // positions before kMinSize need not be. A run that goes on from the last one of `runs` makes it longer.
@@ -51,28 +53,6 @@ class Chunker {
   void search(std::string_view data, size_t from, size_t to, Visit visit) const;
 
   CutLanes lanes_;
-};
-
-// Cuts a stream into chunks through one buffer, which can be used for stream after stream. One thread at a
-// time.
-class ChunkStream {
- public:
-  // `chunker` must outlive it.
-  explicit ChunkStream(const Chunker& chunker) : chunker_(chunker) {}
-  // Begins a stream; `source` must live until next returned an empty view. `size_hint`: the expected size, 0
-  // unknown (a small file needs no large buffer).
-  void start(base::Source& source, std::uint64_t size_hint = 0);
-  // The next chunk, valid until the next call; empty at the end of the stream.
-  std::string_view next();
-
- private:
-  void fill();
-
-  const Chunker& chunker_;
-  base::Source* source_ = nullptr;
-  std::unique_ptr<char[]> buffer_;
-  size_t capacity_ = 0, begin_ = 0, end_ = 0;
-  bool at_end_ = true;
 };
 
 }  // namespace salvor::repository

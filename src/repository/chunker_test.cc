@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <thread>
+
 #include "base/error.h"
 #include "base/random.h"
 #include "codec/hash.h"
+#include "repository/chunk_cutter.h"
 #include "repository/polynomial.h"
 
 namespace salvor::repository {
@@ -206,21 +210,69 @@ class PieceSource final : public base::Source {
   std::string_view data_;
 };
 
-TEST(ChunkStream, CutsAStreamAsItCutsMemory) {
+TEST(ChunkCutter, CutsAStreamAsItCutsMemory) {
   const Chunker chunker(kPolynomial);
-  ChunkStream stream(chunker);
-  for (const std::uint64_t hint : {std::uint64_t{0}, std::uint64_t{100}, std::uint64_t{gold_data().size()}}) {
-    PieceSource source(gold_data());
-    stream.start(source, hint);
-    std::vector<size_t> lengths;
-    std::string all;
-    for (auto chunk = stream.next(); !chunk.empty(); chunk = stream.next()) {
-      lengths.push_back(chunk.size());
-      all.append(chunk);
-    }
-    EXPECT_EQ(lengths, cut_all(gold_data()));
-    EXPECT_TRUE(all == gold_data());
+  PieceSource source(gold_data());
+  ChunkCutter cutter(chunker, source);
+  std::vector<size_t> lengths;
+  std::string all;
+  base::Buffer chunk;
+  while (const auto number = cutter.next(chunk)) {
+    EXPECT_EQ(*number, lengths.size());
+    lengths.push_back(chunk.size());
+    all.append(chunk.view());
   }
+  EXPECT_EQ(lengths, cut_all(gold_data()));
+  EXPECT_TRUE(all == gold_data());
+  EXPECT_FALSE(cutter.next(chunk));
+}
+
+TEST(ChunkCutter, HandsOutEachChunkOnceToSeveralThreads) {
+  const Chunker chunker(kPolynomial);
+  PieceSource source(gold_data());
+  ChunkCutter cutter(chunker, source);
+  std::mutex mutex;
+  std::map<size_t, std::string> chunks;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        base::Buffer chunk;
+        while (const auto number = cutter.next(chunk)) {
+          std::lock_guard lock(mutex);
+          EXPECT_TRUE(chunks.emplace(*number, chunk.view()).second);
+        }
+      });
+    }
+  }
+  std::string all;
+  std::vector<size_t> lengths;
+  for (const auto& [number, bytes] : chunks) {
+    all += bytes;
+    lengths.push_back(bytes.size());
+  }
+  EXPECT_EQ(lengths, cut_all(gold_data()));
+  EXPECT_TRUE(all == gold_data());
+}
+
+TEST(ChunkCutter, AnEmptyStreamHasNoChunk) {
+  const Chunker chunker(kPolynomial);
+  PieceSource source("");
+  ChunkCutter cutter(chunker, source);
+  base::Buffer chunk;
+  EXPECT_FALSE(cutter.next(chunk));
+}
+
+TEST(ChunkCutter, EndsWithTheFailureOfItsSource) {
+  class Failing final : public base::Source {
+   public:
+    size_t read(char*, size_t) override { base::fail(base::ErrorCode::kUnavailable, "unreadable"); }
+  } source;
+  const Chunker chunker(kPolynomial);
+  ChunkCutter cutter(chunker, source);
+  base::Buffer chunk;
+  EXPECT_THROW(cutter.next(chunk), base::Error);
+  EXPECT_FALSE(cutter.next(chunk));
 }
 
 }  // namespace

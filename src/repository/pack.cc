@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "codec/hash.h"
 
 namespace salvor::repository {
 namespace {
@@ -21,19 +22,6 @@ std::uint32_t get_u32(std::string_view data, size_t at) {
   return value;
 }
 
-std::string encode_header(const std::vector<PackEntry>& entries) {
-  std::string header;
-  header.reserve(entries.size() * kCompressedEntrySize);
-  for (const PackEntry& entry : entries) {
-    const bool compressed = entry.uncompressed_length != 0;
-    header.push_back(static_cast<char>(static_cast<int>(entry.handle.type) + (compressed ? 2 : 0)));
-    put_u32(header, entry.length);
-    if (compressed) put_u32(header, entry.uncompressed_length);
-    header.append(codec::as_view(entry.handle.id.bytes));
-  }
-  return header;
-}
-
 }  // namespace
 
 std::uint64_t header_overhead(const std::vector<PackEntry>& entries) {
@@ -44,33 +32,17 @@ std::uint64_t header_overhead(const std::vector<PackEntry>& entries) {
   return size;
 }
 
-void PackBuilder::add(const BlobHandle& handle, std::string_view sealed, std::uint32_t uncompressed_length) {
-  const size_t offset = bytes_.size();
-  bytes_.append(sealed);
-  hash_.update(sealed);
-  entries_.push_back({.handle = handle,
-                      .offset = static_cast<std::uint32_t>(offset),
-                      .length = static_cast<std::uint32_t>(sealed.size()),
-                      .uncompressed_length = uncompressed_length});
-}
-
-void PackBuilder::append(const PackBuilder& other) {
-  for (const PackEntry& entry : other.entries_) {
-    add(entry.handle, std::string_view(other.bytes_).substr(entry.offset, entry.length),
-        entry.uncompressed_length);
+std::string encode_pack_header(const std::vector<PackEntry>& entries) {
+  std::string header;
+  header.reserve(entries.size() * kCompressedEntrySize);
+  for (const PackEntry& entry : entries) {
+    const bool compressed = entry.uncompressed_length != 0;
+    header.push_back(static_cast<char>(static_cast<int>(entry.handle.type) + (compressed ? 2 : 0)));
+    put_u32(header, entry.length);
+    if (compressed) put_u32(header, entry.uncompressed_length);
+    header.append(codec::as_view(entry.handle.id.bytes));
   }
-}
-
-PackBuilder::Finished PackBuilder::finish(const codec::SealKey& key, std::string_view iv) && {
-  std::string header = codec::seal(key, iv, encode_header(entries_));
-  put_u32(header, header.size());
-  bytes_.append(header);
-  hash_.update(header);
-  Finished finished;
-  finished.id.bytes = hash_.finish();
-  finished.bytes = std::move(bytes_);
-  finished.entries = std::move(entries_);
-  return finished;
+  return header;
 }
 
 std::vector<PackEntry> decode_pack_header(std::string_view header, std::string_view name) {

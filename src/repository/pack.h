@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "codec/hash.h"
 #include "codec/seal.h"
 #include "repository/repository.h"
 
@@ -28,31 +27,8 @@ inline constexpr size_t kMostPackEntries = (kLargestHeader - codec::kSealOverhea
 // What the header of these blobs, and so the pack, has in bytes beyond the blobs themselves.
 std::uint64_t header_overhead(const std::vector<PackEntry>& entries);
 
-// Collects sealed blobs in memory and hashes them on the way. One thread at a time.
-class PackBuilder {
- public:
-  struct Finished {
-    PackId id;
-    std::string bytes;
-    std::vector<PackEntry> entries;
-  };
-
-  // `buffer`'s capacity is used again.
-  explicit PackBuilder(std::string buffer = {}) : bytes_(std::move(buffer)) { bytes_.clear(); }
-  void add(const BlobHandle& handle, std::string_view sealed, std::uint32_t uncompressed_length);
-  // Takes over another's blobs.
-  void append(const PackBuilder& other);
-  size_t size() const { return bytes_.size(); }
-  size_t count() const { return entries_.size(); }
-  const std::vector<PackEntry>& entries() const { return entries_; }
-  Finished finish(const codec::SealKey& key, std::string_view iv) &&;
-
- private:
-  std::string bytes_;
-  std::vector<PackEntry> entries_;
-  codec::Sha256 hash_;
-};
-
+// The header's plaintext.
+std::string encode_pack_header(const std::vector<PackEntry>& entries);
 // Entries of an opened header, with offsets. Throws kCorrupt; `name` is for the message.
 std::vector<PackEntry> decode_pack_header(std::string_view header, std::string_view name);
 // Entries of a whole pack; its blobs fill it exactly up to the header.

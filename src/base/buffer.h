@@ -1,0 +1,63 @@
+// Bytes in memory that is used again and again and is not cleared first, unlike a string's. One owner, one
+// thread at a time. Throws std::bad_alloc.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace salvor::base {
+
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Buffer&& other) noexcept
+      : bytes_(std::move(other.bytes_)),
+        size_(std::exchange(other.size_, 0)),
+        capacity_(std::exchange(other.capacity_, 0)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    std::swap(size_, other.size_);
+    std::swap(capacity_, other.capacity_);
+    return *this;
+  }
+
+  char* data() { return bytes_.get(); }
+  const char* data() const { return bytes_.get(); }
+  size_t size() const { return size_; }
+  size_t capacity() const { return capacity_; }
+  std::string_view view() const { return {bytes_.get(), size_}; }
+  std::span<char> span() { return {bytes_.get(), size_}; }
+
+  // Room for that many bytes at least; the bytes so far stay.
+  void reserve(size_t capacity) {
+    if (capacity <= capacity_) return;
+    constexpr size_t kStep = 64 * 1024;
+    const size_t larger = (capacity + kStep - 1) / kStep * kStep;
+    auto bytes = std::make_unique_for_overwrite<char[]>(larger);
+    if (size_ > 0) std::memcpy(bytes.get(), bytes_.get(), size_);
+    bytes_ = std::move(bytes);
+    capacity_ = larger;
+  }
+  // New bytes are of any value.
+  void resize(size_t size) {
+    reserve(size);
+    size_ = size;
+  }
+  void clear() { size_ = 0; }
+  void append(std::string_view data) {
+    const size_t at = size_;
+    resize(at + data.size());
+    std::copy(data.begin(), data.end(), bytes_.get() + at);
+  }
+
+ private:
+  std::unique_ptr<char[]> bytes_;
+  size_t size_ = 0, capacity_ = 0;
+};
+
+}  // namespace salvor::base
