@@ -28,6 +28,7 @@ class RestoreTally {
   void finish_file(RestoredItem item);
   void skip_file(const std::string& path, std::uint64_t bytes);
   void finish_other(const std::string& path);
+  void add_deleted(const std::string& path);
   void set_totals(std::uint64_t files, std::uint64_t bytes);
   RestoreProgress progress() const;
   RestoreReport take_report();

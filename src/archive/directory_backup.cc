@@ -79,12 +79,14 @@ std::vector<std::string> existing_targets(const std::vector<std::string>& target
     const std::string path = absolute_path(target, base);
     if (lstat(path.c_str(), &status) == 0) {
       existing.push_back(target);
+    } else if (errno == ENOENT) {
+      tally.add_error(path, fmt::format("{} does not exist, skipping", target));
     } else {
       tally.add_error(path, base::system_error(errno, fmt::format("lstat \"{}\"", path)).message());
     }
   }
   if (existing.empty()) {
-    throw base::Error(base::ErrorCode::kNotFound, "all target directories/files do not exist");
+    throw base::Error(base::ErrorCode::kNotFound, "all source directories/files do not exist");
   }
   return existing;
 }

@@ -10,7 +10,9 @@
 #include "archive/content_restorer.h"
 #include "archive/go_text.h"
 #include "archive/path_pattern.h"
+#include "archive/restore_rules.h"
 #include "archive/restore_target.h"
+#include "archive/target_cleanup.h"
 #include "archive/tree.h"
 #include "base/text.h"
 #include "codec/hash.h"
@@ -73,9 +75,15 @@ class Restorer {
         cancel_(cancel),
         selection_(request),
         tally_(request),
-        target_(request.target, request.dry_run),
+        target_(request.target, request.dry_run,
+                AttributeFilter(request.attribute_includes, request.attribute_excludes)),
         walker_(target_),
-        content_(repository, target_, request, tally_, cancel) {}
+        content_(repository, target_, request, tally_, cancel),
+        cleanup_(
+            target_, request.dry_run,
+            {.selects = [this](const std::string& item) { return selection_.selects(item); },
+             .removed = [this](const std::string& path) { tally_.add_deleted(path); },
+             .failed = [this](const std::string& item, const base::Error& error) { report(item, error); }}) {}
 
   RestoreReport run(const BlobId& root, const repository::Snapshot& snapshot) {
     if (selection_.everything() && request_.subfolder.empty() && snapshot.summary) {
@@ -120,15 +128,17 @@ class Restorer {
 
   void walk(TreeReader& tree, Folder& folder, int depth) {
     Node node;
+    std::unordered_set<std::string> names;  // for cleanup_
     for (;;) {
       cancel_.check();
       const std::string item_of_folder = "/" + folder.path;
       try {
-        if (!tree.next(node)) return;
+        if (!tree.next(node)) break;
       } catch (const base::Error& error) {
         report(item_of_folder, error);
-        return;
+        return;  // whoever does not know all names must not delete what he does not know
       }
+      if (request_.delete_extra) names.insert(node.name);
       const std::string item = folder.path.empty() ? "/" + node.name : item_of_folder + "/" + node.name;
       try {
         visit(std::move(node), folder, item, depth);
@@ -137,6 +147,7 @@ class Restorer {
       }
       node = {};
     }
+    if (request_.delete_extra && folder.made && !folder.fresh) cleanup_.clean(folder.path, names);
   }
 
   void visit(Node node, Folder& folder, const std::string& item, int depth) {
@@ -145,6 +156,7 @@ class Restorer {
                  go_quote(node.name));
     }
     const bool selected = selection_.selects(item);
+    if (request_.ownership_by_name) owners_.apply(node);
     if (node.type == NodeType::kDirectory) {
       if (selected || selection_.may_select_below(item)) enter(node, folder, item, selected, depth);
       return;
@@ -196,6 +208,15 @@ class Restorer {
     return true;
   }
 
+  // Directories that the restore would make are not there yet.
+  std::optional<struct stat> status_in_dry_run(const std::string& directory, const std::string& name) {
+    try {
+      return walker_.status(directory, name);
+    } catch (const base::Error&) {
+      return std::nullopt;
+    }
+  }
+
   // Whether an existing item is to be left as it is.
   bool keeps_existing(const Node& node, const struct stat& present) const {
     const Moment mtime{present.st_mtim.tv_sec, static_cast<std::int32_t>(present.st_mtim.tv_nsec)};
@@ -217,6 +238,11 @@ class Restorer {
     const std::string& directory = folder.path;
     if (node.links > 1 && link_to_first(node, directory, item)) return;
     if (request_.dry_run) {
+      if (const auto present = status_in_dry_run(directory, node.name);
+          present && keeps_existing(node, *present)) {
+        tally_.skip_file(item, node.size);
+        return;
+      }
       tally_.plan_file(node.size);
       tally_.add_bytes(node.size);
       tally_.finish_file({RestoredItem::Action::kRestored, item, node.size});
@@ -300,6 +326,8 @@ class Restorer {
   const RestoreTarget target_;
   TargetWalker walker_;
   ContentRestorer content_;
+  TargetCleanup cleanup_;
+  OwnersByName owners_;
 
   struct FirstName {
     std::string directory, name;

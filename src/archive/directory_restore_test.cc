@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 #include "archive/archive_test_support.h"
 #include "archive/tree.h"
@@ -18,6 +20,12 @@ using testing::describe;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::write;
+
+// With the directories above it.
+void put(const fs::path& path, std::string_view data) {
+  fs::create_directories(path.parent_path());
+  write(path, data);
+}
 
 class DirectoryRestoreTest : public ::testing::Test {
  protected:
@@ -239,6 +247,114 @@ TEST_F(DirectoryRestoreTest, ADryRunWritesNothing) {
   request.dry_run = true;
   EXPECT_EQ(world_.restore(*repository_, target_, request).files, saved.summary.total_files_processed);
   EXPECT_FALSE(fs::exists(target_));
+}
+
+TEST_F(DirectoryRestoreTest, DeleteRemovesWhatTheSnapshotHasNotAndFollowsNoLink) {
+  put(source_ / "sub" / "kept", "1");
+  put(source_ / "file", "2");
+  world_.backup(*repository_, source_);
+  const fs::path outside = directory_.path() / "outside";
+  put(outside / "precious", "3");
+  put(target_ / "sub" / "extra", "4");
+  put(target_ / "extra" / "deep" / "file", "5");
+  fs::create_directory_symlink(outside, target_ / "extra" / "link");
+  fs::create_directory_symlink(outside, target_ / "link");
+  std::vector<std::string> removed;
+  RestoreRequest request;
+  request.delete_extra = true;
+  request.on_item = [&](const RestoredItem& item) {
+    if (item.action == RestoredItem::Action::kDeleted) removed.push_back(fs::relative(item.path, target_));
+  };
+  request.dry_run = true;
+  const auto planned = world_.restore(*repository_, target_, request);
+  const std::vector<std::string> expected{"extra/deep", "extra/deep/file", "extra", "extra/link",
+                                          "link",       "sub/extra"};
+  EXPECT_THAT(removed, ::testing::UnorderedElementsAreArray(expected));
+  EXPECT_TRUE(fs::exists(target_ / "extra" / "deep" / "file"));
+  removed.clear();
+  request.dry_run = false;
+  const auto report = world_.restore(*repository_, target_, request);
+  EXPECT_THAT(report.errors, IsEmpty());
+  EXPECT_THAT(removed, ::testing::UnorderedElementsAreArray(expected));
+  EXPECT_EQ(report.files_deleted, expected.size());
+  EXPECT_EQ(planned.files_deleted, expected.size());
+  EXPECT_EQ(testing::difference(source_, target_), "");
+  EXPECT_EQ(base::read_file(outside / "precious"), "3");
+}
+
+TEST_F(DirectoryRestoreTest, DeleteRespectsIncludesAndKeepsWhatADamagedTreeMayHaveHeld) {
+  put(source_ / "a.txt", "1");
+  put(source_ / "sub" / "b.txt", "2");
+  world_.backup(*repository_, source_);
+  put(target_ / "old.txt", "3");
+  put(target_ / "old.bin", "4");
+  RestoreRequest request;
+  request.delete_extra = true;
+  request.includes = {"*.txt"};
+  EXPECT_THAT(world_.restore(*repository_, target_, request).errors, IsEmpty());
+  EXPECT_FALSE(fs::exists(target_ / "old.txt"));
+  EXPECT_TRUE(fs::exists(target_ / "old.bin"));
+
+  repository::Snapshot snapshot = repository_->find_snapshot("latest");
+  const std::string json = repository_->load_blob({BlobType::kTree, snapshot.tree});
+  snapshot.tree = repository_->save_blob(BlobType::kTree, json.substr(0, json.find("\"sub\"")) + "broken").id;
+  repository_->flush();
+  snapshot.time = "2099-01-01T00:00:00Z";
+  repository_->save_snapshot(snapshot);
+  put(target_ / "sub" / "b.txt", "2");
+  request.includes.clear();
+  EXPECT_FALSE(world_.restore(*repository_, target_, request).errors.empty());
+  EXPECT_TRUE(fs::exists(target_ / "sub" / "b.txt")) << "the damaged tree may have named it";
+}
+
+TEST_F(DirectoryRestoreTest, ExtendedAttributesAreChosenByTheirNames) {
+  put(source_ / "f", "1");
+  const auto set = [](const fs::path& file, const char* name) {
+    ASSERT_EQ(lsetxattr(file.c_str(), name, "v", 1, 0), 0);
+  };
+  const auto has = [](const fs::path& file, const char* name) {
+    return lgetxattr(file.c_str(), name, nullptr, 0) >= 0;
+  };
+  set(source_ / "f", "user.one");
+  set(source_ / "f", "user.two");
+  world_.backup(*repository_, source_);
+  RestoreRequest request;
+  request.attribute_excludes = {"user.o*"};
+  world_.restore(*repository_, target_, request);
+  EXPECT_FALSE(has(target_ / "f", "user.one"));
+  EXPECT_TRUE(has(target_ / "f", "user.two"));
+  set(target_ / "f", "user.one");
+  set(target_ / "f", "user.three");
+  request.attribute_excludes.clear();
+  request.attribute_includes = {"user.t*"};
+  world_.restore(*repository_, target_, request);
+  EXPECT_TRUE(has(target_ / "f", "user.one")) << "what is not included is left alone";
+  EXPECT_TRUE(has(target_ / "f", "user.two"));
+  EXPECT_FALSE(has(target_ / "f", "user.three")) << "the snapshot has none of that name";
+  request.attribute_excludes = {"x"};
+  EXPECT_THROW(world_.restore(*repository_, target_, request), base::Error);
+}
+
+TEST_F(DirectoryRestoreTest, OwnersByNameAreThisMachinesAndUnknownOnesRoot) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to give files away";
+  Node known = file("known", "1"), unknown = file("unknown", "2");
+  known.uid = known.gid = unknown.uid = unknown.gid = 4711;
+  known.user = "daemon";
+  known.group = "daemon";
+  unknown.user = "nobody-has-this-name";
+  save({encode(known), encode(unknown)});
+  RestoreRequest request;
+  request.ownership_by_name = true;
+  world_.restore(*repository_, target_, request);
+  struct stat status {};
+  ASSERT_EQ(lstat((target_ / "known").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 1u);
+  EXPECT_EQ(status.st_gid, 1u);
+  ASSERT_EQ(lstat((target_ / "unknown").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 0u);
+  world_.restore(*repository_, target_, {});
+  ASSERT_EQ(lstat((target_ / "known").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 4711u);
 }
 
 }  // namespace

@@ -187,6 +187,56 @@ bool PathFilter::may_match_below(std::string_view path) const {
   });
 }
 
+namespace {
+
+void append_utf8(std::string& out, std::uint32_t rune) {
+  if (rune < 0x80) {
+    out += static_cast<char>(rune);
+  } else if (rune < 0x800) {
+    out += static_cast<char>(0xc0 | (rune >> 6));
+    out += static_cast<char>(0x80 | (rune & 0x3f));
+  } else if (rune < 0x10000) {
+    out += static_cast<char>(0xe0 | (rune >> 12));
+    out += static_cast<char>(0x80 | ((rune >> 6) & 0x3f));
+    out += static_cast<char>(0x80 | (rune & 0x3f));
+  } else {
+    out += static_cast<char>(0xf0 | (rune >> 18));
+    out += static_cast<char>(0x80 | ((rune >> 12) & 0x3f));
+    out += static_cast<char>(0x80 | ((rune >> 6) & 0x3f));
+    out += static_cast<char>(0x80 | (rune & 0x3f));
+  }
+}
+
+std::string from_utf16(std::string_view bytes, bool big_endian) {
+  constexpr std::uint32_t kReplacement = 0xfffd;
+  const auto unit = [&](std::size_t at) -> std::uint32_t {
+    const auto first = static_cast<unsigned char>(bytes[at]),
+               second = static_cast<unsigned char>(bytes[at + 1]);
+    return static_cast<std::uint32_t>(big_endian ? first << 8 | second : second << 8 | first);
+  };
+  std::string out;
+  for (std::size_t at = 0; at + 1 < bytes.size(); at += 2) {
+    std::uint32_t rune = unit(at);
+    if (rune >= 0xd800 && rune < 0xdc00 && at + 3 < bytes.size() && (unit(at + 2) & 0xfc00) == 0xdc00) {
+      rune = 0x10000 + ((rune & 0x3ff) << 10) + (unit(at + 2) & 0x3ff);
+      at += 2;
+    } else if (rune >= 0xd800 && rune < 0xe000) {
+      rune = kReplacement;
+    }
+    append_utf8(out, rune);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string decode_text(std::string bytes) {
+  if (bytes.starts_with("\xef\xbb\xbf")) return bytes.substr(3);
+  if (bytes.starts_with("\xfe\xff")) return from_utf16(std::string_view(bytes).substr(2), true);
+  if (bytes.starts_with("\xff\xfe")) return from_utf16(std::string_view(bytes).substr(2), false);
+  return bytes;
+}
+
 std::vector<std::string> read_pattern_lines(std::string_view text) {
   const auto is_name = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
   std::vector<std::string> patterns;

@@ -43,6 +43,10 @@ class PathFilter {
 // ${VAR} replaced from the environment ("$$" is a dollar).
 std::vector<std::string> read_pattern_lines(std::string_view text);
 
+// A text file as UTF-8: a byte order mark is dropped, UTF-16 with a mark is converted (unpaired surrogates
+// become U+FFFD); anything else is taken as it is.
+std::string decode_text(std::string bytes);
+
 // One component against a pattern of Go's filepath.Match. Throws kInvalidArgument when malformed.
 bool match_component(std::string_view pattern, std::string_view name);
 

@@ -75,5 +75,13 @@ TEST(PatternLines, DropsCommentsAndExpandsVariables) {
             (std::vector<std::string>{"*.o", "/data/x", "/datay$"}));
 }
 
+TEST(PatternLines, AByteOrderMarkSaysHowTheTextIsEncoded) {
+  EXPECT_EQ(decode_text("\xef\xbb\xbf*.o"), "*.o");
+  EXPECT_EQ(decode_text(std::string("\xff\xfe*\0\xf6\0\xac\x20\x3d\xd8\x00\xde", 12)),
+            "*\xc3\xb6\xe2\x82\xac\xf0\x9f\x98\x80");
+  EXPECT_EQ(decode_text(std::string("\xfe\xff\0*\xd8\x3d\0x", 8)), "*\xef\xbf\xbdx") << "half a pair";
+  EXPECT_EQ(decode_text("plain \xff"), "plain \xff");
+}
+
 }  // namespace
 }  // namespace salvor::archive

@@ -44,6 +44,13 @@ void RestoreTally::finish_other(const std::string& path) {
   tell({RestoredItem::Action::kRestored, path, 0});
 }
 
+void RestoreTally::add_deleted(const std::string& path) {
+  std::lock_guard lock(mutex_);
+  ++progress_.files_deleted;
+  ++report_.files_deleted;
+  tell({RestoredItem::Action::kDeleted, path, 0});
+}
+
 void RestoreTally::set_totals(std::uint64_t files, std::uint64_t bytes) {
   std::lock_guard lock(mutex_);
   totals_known_ = true;

@@ -30,14 +30,17 @@ struct timespec to_timespec(const Moment& moment) {
   return time;
 }
 
-void apply_extended_attributes(int directory, const Node& node, const std::string& full_path) {
+void apply_extended_attributes(int directory, const Node& node, const AttributeFilter& filter,
+                               const std::string& full_path) {
   // There are no *at calls for attributes; the descriptor's name in /proc stands in for them.
   const std::string path = fmt::format("/proc/self/fd/{}/{}", directory, node.name);
   std::string problem;
   std::set<std::string> unlisted;
-  for (ExtendedAttribute& attribute : read_extended_attributes(path, problem))
-    unlisted.insert(attribute.name);
+  for (ExtendedAttribute& attribute : read_extended_attributes(path, problem)) {
+    if (filter.selects(attribute.name)) unlisted.insert(attribute.name);
+  }
   for (const ExtendedAttribute& attribute : node.extended_attributes) {
+    if (!filter.selects(attribute.name)) continue;
     unlisted.erase(attribute.name);
     const int result =
         lsetxattr(path.c_str(), attribute.name.c_str(), attribute.value.data(), attribute.value.size(), 0);
@@ -51,13 +54,13 @@ void apply_extended_attributes(int directory, const Node& node, const std::strin
 
 }  // namespace
 
-RestoreTarget::RestoreTarget(std::filesystem::path root, bool dry_run) : path_(std::move(root)) {
-  if (dry_run) return;
+RestoreTarget::RestoreTarget(std::filesystem::path root, bool dry_run, AttributeFilter attributes)
+    : path_(std::move(root)), attributes_(std::move(attributes)) {
   std::error_code error;
-  std::filesystem::create_directories(path_, error);
+  if (!dry_run) std::filesystem::create_directories(path_, error);
   if (error) throw base::system_error(error.value(), fmt::format("create directory \"{}\"", path_.string()));
   root_ = base::Fd(open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!root_.valid()) fail_system("open directory", path_.string());
+  if (!root_.valid() && !(dry_run && errno == ENOENT)) fail_system("open directory", path_.string());
 }
 
 std::string RestoreTarget::full_path(const std::string& directory, const std::string& name) const {
@@ -65,6 +68,10 @@ std::string RestoreTarget::full_path(const std::string& directory, const std::st
 }
 
 int TargetWalker::open_directory(const std::string& directory) {
+  if (!target_.root().valid()) {
+    errno = ENOENT;
+    fail_system("open directory", target_.full_path("", ""));
+  }
   if (directory.empty()) return target_.root().get();
   if (!steps_.empty() && last_ == directory) return steps_.back().fd.get();
   std::size_t depth = 0, start = 0;
@@ -182,7 +189,8 @@ void TargetWalker::apply_metadata(const base::Fd& file, const std::string& direc
   require(fchown(file.get(), node.uid, node.gid), "chown");
   // Mostly there are none to set and none to take away.
   if (!node.extended_attributes.empty() || flistxattr(file.get(), nullptr, 0) > 0) {
-    apply_extended_attributes(open_directory(directory), node, target_.full_path(directory, node.name));
+    apply_extended_attributes(open_directory(directory), node, target_.attributes(),
+                              target_.full_path(directory, node.name));
   }
   const struct timespec times[2] = {to_timespec(node.atime), to_timespec(node.mtime)};
   require(futimens(file.get(), times), "set times of");
@@ -195,7 +203,7 @@ void TargetWalker::apply_metadata(const std::string& directory, const Node& node
   const std::string path = target_.full_path(directory, node.name);
   if (fchownat(at, name, node.uid, node.gid, AT_SYMLINK_NOFOLLOW) != 0 && !is_forgiven())
     fail_system("chown", path);
-  apply_extended_attributes(at, node, path);
+  apply_extended_attributes(at, node, target_.attributes(), path);
   const struct timespec times[2] = {to_timespec(node.atime), to_timespec(node.mtime)};
   if (utimensat(at, name, times, AT_SYMLINK_NOFOLLOW) != 0 && !is_forgiven())
     fail_system("set times of", path);

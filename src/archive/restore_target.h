@@ -14,20 +14,25 @@
 #include <vector>
 
 #include "archive/node.h"
+#include "archive/restore_rules.h"
 #include "base/file.h"
 
 namespace salvor::archive {
 
 class RestoreTarget {
  public:
-  // Creates the directory if it is missing; not with `dry_run`, after which nothing else here may be called.
-  explicit RestoreTarget(std::filesystem::path root, bool dry_run = false);
+  // Creates the directory if it is missing. With `dry_run` a missing one stays so: it has nothing in it, and
+  // only open_directory and status of a walker may be called.
+  explicit RestoreTarget(std::filesystem::path root, bool dry_run = false, AttributeFilter attributes = {});
+  // Which extended attributes are set, and removed where the snapshot has none.
+  const AttributeFilter& attributes() const { return attributes_; }
   const base::Fd& root() const { return root_; }
   // For messages.
   std::string full_path(const std::string& directory, const std::string& name) const;
 
  private:
   const std::filesystem::path path_;
+  const AttributeFilter attributes_;
   base::Fd root_;
 };
 

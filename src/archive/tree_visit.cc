@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "archive/tree.h"
+#include "base/text.h"
 
 namespace salvor::archive {
 namespace {
@@ -73,6 +74,24 @@ void visit_tree(repository::Repository& repository, const BlobId& root, const Vi
     if (visit(path, node) && node.subtree) visit_tree(repository, *node.subtree, visit, cancel, path);
     node = {};
   }
+}
+
+std::optional<Node> find_node(repository::Repository& repository, const BlobId& root, const std::string& path,
+                              const base::CancelToken& cancel) {
+  std::optional<Node> found;
+  std::optional<BlobId> at = root;
+  for (const std::string& part : base::split(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (!at) return std::nullopt;
+    TreeReader tree = open_tree(repository, *at, cancel);
+    found.reset();
+    for (Node node; !found && tree.next(node); node = {}) {
+      if (node.name == part) found = std::move(node);
+    }
+    if (!found) return std::nullopt;
+    at = found->subtree;
+  }
+  return found;
 }
 
 void compare_trees(repository::Repository& repository, const BlobId& left, const BlobId& right,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "archive/node.h"
@@ -15,6 +16,10 @@ namespace salvor::archive {
 using VisitNode = std::function<bool(const std::string& path, const Node& node)>;
 void visit_tree(repository::Repository& repository, const repository::BlobId& root, const VisitNode& visit,
                 const base::CancelToken& cancel, const std::string& prefix = "");
+
+// The node at "a/b" below `root`; nullopt if there is none.
+std::optional<Node> find_node(repository::Repository& repository, const repository::BlobId& root,
+                              const std::string& path, const base::CancelToken& cancel);
 
 // What differs between two trees: `visit` gets the node of either side, nullptr where there is none. Equal
 // subtrees are not entered.
