@@ -263,7 +263,8 @@ TEST_F(DirectoryRestoreTest, DeleteRemovesWhatTheSnapshotHasNotAndFollowsNoLink)
   RestoreRequest request;
   request.delete_extra = true;
   request.on_item = [&](const RestoredItem& item) {
-    if (item.action == RestoredItem::Action::kDeleted) removed.push_back(fs::relative(item.path, target_));
+    if (item.action == RestoredItem::Action::kDeleted)
+      removed.push_back(fs::path(item.path).lexically_relative(target_));
   };
   request.dry_run = true;
   const auto planned = world_.restore(*repository_, target_, request);

@@ -92,7 +92,8 @@ class Dump {
                .mode = file_type_bits(node.type) | to_chmod_bits(node.mode),
                .modified = node.mtime.seconds,
                .size_hint = content_size(repository_, node),
-               .deflate = file && !node.content.empty()});
+               .deflate = file && !node.content.empty(),
+               .utf8_name = is_valid_utf8(name)});
     base::FunctionSink sink([&zip](std::string_view data) { zip.write(data); });
     if (file) content_.copy(node.content, sink);
     if (node.type == NodeType::kSymlink) zip.write(node.link_target);

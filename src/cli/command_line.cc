@@ -102,6 +102,35 @@ int refuse(const CommandContext& context, const std::string& message, const std:
   return kFailed;
 }
 
+// Of the innermost command that was named.
+std::string foreign_help(const CommandContext& context, const Target& target, const CLI::App& app) {
+  const CLI::App* at = &app;
+  std::string path = target.path;
+  while (!at->get_subcommands().empty()) {
+    if (at != &app) path += " " + at->get_name();
+    at = at->get_subcommands().front();
+  }
+  if (at != &app) return foreign_help_text(*at, path, context.program);
+  return help_text(*target.command, target.path, context.program, app);
+}
+
+std::string foreign_failure(const CLI::ParseError& error, const Target& target, const CLI::App& app) {
+  std::string text = error.what();
+  // What was not understood says more than what is missing because of it.
+  if (const auto extra = app.remaining(true); !extra.empty()) {
+    const std::string& word = extra.front();
+    if (word.size() > 1 && word[0] == '-') {
+      text = "unknown flag: " + word.substr(0, word.find('='));
+    } else if (app.get_subcommands().empty()) {
+      text = fmt::format("unknown command \"{}\" for \"{}\"", word, target.path);
+    } else {
+      text = fmt::format("invalid argument \"{}\" for \"{} {}\"", word, target.path,
+                         app.get_subcommands().front()->get_name());
+    }
+  }
+  return fmt::format("{}\nRun '{} --help' for usage.\n", text, target.path);
+}
+
 int run_foreign(CommandContext& context, const Target& target, const std::function<void()>& before_run) {
   CLI::App app(target.command->summary, target.path);
   app.set_help_flag("-h,--help", "help for " + target.command->name);
@@ -112,17 +141,18 @@ int run_foreign(CommandContext& context, const Target& target, const std::functi
   }
   if (before_run) before_run();
   auto words = target.flags;
+  if (words.front() == "help") {  // "help backup" is "backup --help"
+    words.erase(words.begin());
+    words.emplace_back("--help");
+  }
   std::reverse(words.begin(), words.end());
   try {
     app.parse(words);
   } catch (const CLI::CallForHelp&) {
-    context.print(app.help());
-    return kDone;
-  } catch (const CLI::CallForAllHelp&) {
-    context.print(app.help("", CLI::AppFormatMode::All));
+    context.print(foreign_help(context, target, app));
     return kDone;
   } catch (const CLI::ParseError& error) {
-    print_error(context, fmt::format("{}: {}\n", target.path, error.what()));
+    print_error(context, foreign_failure(error, target, app));
     return kFailed;
   }
   return exit_code();

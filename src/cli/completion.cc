@@ -1,5 +1,7 @@
 #include "cli/completion.h"
 
+#include <algorithm>
+
 #include "cli/command_line.h"
 #include "cli/global_flags.h"
 
@@ -13,15 +15,21 @@ void append_flags(std::vector<std::string>& words, const CLI::App& app) {
   }
 }
 
+// `shared`: the flags of the groups above, which every command takes.
 void append_foreign(std::vector<CompletionEntry>& entries, const CLI::App& app, const std::string& path,
-                    const std::string& parent) {
+                    const std::string& parent, const std::vector<std::string>& shared) {
   CompletionEntry entry{.path = path, .steps = {app.get_name()}, .parent = parent};
   const auto children = app.get_subcommands([](const CLI::App*) { return true; });
   for (const CLI::App* child : children) entry.words.push_back(child->get_name());
   append_flags(entry.words, app);
+  for (const std::string& word : shared) {
+    if (std::find(entry.words.begin(), entry.words.end(), word) == entry.words.end())
+      entry.words.push_back(word);
+  }
   entries.push_back(std::move(entry));
-  for (const CLI::App* child : children)
-    append_foreign(entries, *child, path + "/" + child->get_name(), path);
+  for (const CLI::App* child : children) {
+    append_foreign(entries, *child, path + "/" + child->get_name(), path, shared);
+  }
 }
 
 void append(std::vector<CompletionEntry>& entries, const Command& command, const std::string& path,
@@ -38,7 +46,11 @@ void append(std::vector<CompletionEntry>& entries, const Command& command, const
   if (!command.foreign) entry.words.insert(entry.words.end(), global.begin(), global.end());
   entries.push_back(std::move(entry));
   for (const auto& child : command.children) append(entries, child, path + "/" + child.name, path, global);
-  for (const CLI::App* child : foreign) append_foreign(entries, *child, path + "/" + child->get_name(), path);
+  std::vector<std::string> shared;
+  append_flags(shared, app);
+  for (const CLI::App* child : foreign) {
+    append_foreign(entries, *child, path + "/" + child->get_name(), path, shared);
+  }
 }
 
 // case patterns that follow the words typed so far: "/backup/create"|"/backup/new") path=/backup/create ;;

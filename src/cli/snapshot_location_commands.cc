@@ -1,3 +1,5 @@
+#include "cli/command_line.h"
+#include "cli/completion.h"
 #include "cli/flag_values.h"
 #include "cli/location_commands.h"
 #include "cli/location_flags.h"
@@ -163,6 +165,9 @@ Command repo_group(CommandContext& context) {
                 RepoContext{.clock = context.clock, .random = context.random, .cancel = context.cancel});
             repo->out = context.out;
             repo->err = context.err;
+            repo->completion_script = [&context](const std::string& shell) {
+              return completion_script(root_command(context), context.program, shell);
+            };
             register_repo_commands(app, *repo);
             return [repo] { return repo->exit_code; };
           }};

@@ -5,11 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace salvor::cli {
 namespace {
-
-constexpr auto kInterval = std::chrono::milliseconds(100);
 
 std::size_t terminal_width(std::FILE* terminal) {
   struct winsize size {};
@@ -64,11 +63,29 @@ std::string render_progress(const TerminalProgress::State& state, double elapsed
   return line.substr(0, width - 1);
 }
 
+ProgressPace::ProgressPace(double usual) {
+  double rate = usual;
+  if (const char* text = std::getenv("RESTIC_PROGRESS_FPS"); text != nullptr) {
+    if (const double wish = std::strtod(text, nullptr); wish > 0) {
+      rate = std::min(wish, 60.0);
+      wished_ = true;
+    }
+  }
+  interval_ = std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(1 / rate));
+}
+
+bool ProgressPace::is_due(base::Time now) {
+  if (last_ && now >= *last_ && now - *last_ < interval_) return false;
+  last_ = now;
+  return true;
+}
+
 TerminalProgress::TerminalProgress(std::FILE* terminal, const base::Clock& clock, bool quiet)
     : terminal_(terminal),
       clock_(clock),
-      visible_(!quiet && isatty(fileno(terminal)) != 0),
-      start_(clock.now()) {}
+      on_terminal_(isatty(fileno(terminal)) != 0),
+      start_(clock.now()),
+      visible_(!quiet && (on_terminal_ || pace_.wished())) {}
 
 TerminalProgress::~TerminalProgress() {
   clear();
@@ -78,14 +95,18 @@ void TerminalProgress::update(const State& state) {
   if (!visible_) return;
   const base::Time now = clock_.now();
   std::lock_guard lock(mutex_);
-  if (drawn_ && now - last_ < kInterval) return;
-  draw(state, now);
+  if (pace_.is_due(now)) draw(state, now);
 }
 
 void TerminalProgress::draw(const State& state, base::Time now) {
-  last_ = now;
+  const double elapsed = std::max(0.0, std::chrono::duration<double>(now - start_).count());
+  if (!on_terminal_) {
+    constexpr std::size_t kLineWidth = 200;
+    fmt::print(terminal_, "{}\n", render_progress(state, elapsed, kLineWidth));
+    std::fflush(terminal_);
+    return;
+  }
   drawn_ = true;
-  const double elapsed = std::chrono::duration<double>(now - start_).count();
   fmt::print(terminal_, "\r{}\x1b[K", render_progress(state, elapsed, terminal_width(terminal_)));
   std::fflush(terminal_);
 }

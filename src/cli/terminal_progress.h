@@ -2,12 +2,14 @@
 // MiB/s, ETA 0:23", rewritten in place on a terminal, and nothing at all when the stream is not one.
 //
 // update and print may be called from any thread; the destructor erases the line. Time comes from the clock
-// passed in, and a line is drawn at most ten times a second.
+// passed in, and a line is drawn at most ten times a second, or as often as RESTIC_PROGRESS_FPS says; with
+// that variable a stream that is no terminal gets lines one below the other.
 #pragma once
 
 #include <cstdint>
 #include <cstdio>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +21,21 @@ namespace salvor::cli {
 std::string format_bytes(std::uint64_t bytes);
 // "0:05", "1:02:03".
 std::string format_seconds(std::uint64_t seconds);
+
+// How often progress is shown. Follows a clock that is set back.
+class ProgressPace {
+ public:
+  // $RESTIC_PROGRESS_FPS, else `usual` times a second.
+  explicit ProgressPace(double usual);
+  bool is_due(base::Time now);
+  // Whether the variable is set.
+  bool wished() const { return wished_; }
+
+ private:
+  base::Duration interval_;
+  bool wished_ = false;
+  std::optional<base::Time> last_;
+};
 
 class TerminalProgress {
  public:
@@ -47,10 +64,11 @@ class TerminalProgress {
 
   std::FILE* const terminal_;
   const base::Clock& clock_;
-  const bool visible_;
+  const bool on_terminal_;
   const base::Time start_;
   std::mutex mutex_;  // guards what follows and the terminal
-  base::Time last_;
+  ProgressPace pace_{10};
+  const bool visible_;
   bool drawn_ = false;
 };
 

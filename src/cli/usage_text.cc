@@ -79,6 +79,27 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+std::string foreign_help_text(const CLI::App& app, const std::string& path, const std::string& program) {
+  std::string usage;
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->get_positional() || option->get_group().empty()) continue;
+    std::string name = option->get_name(true);
+    if (option->get_items_expected_max() > 1)
+      name += option->get_items_expected_max() > 2 ? "..." : " " + name;
+    usage += option->get_required() ? " " + name : " [" + name + "]";
+  }
+  Command command{.name = app.get_name(),
+                  .summary = app.get_description(),
+                  .usage = "[flags]" + usage,
+                  .examples = app.get_footer()};
+  if (!app.get_subcommands([](const CLI::App*) { return true; }).empty()) {
+    command.foreign = [](CLI::App&) { return [] { return 0; }; };
+  }
+  std::string out = help_text(command, path + " " + app.get_name(), program, app);
+  if (app.get_parent() != nullptr) append_flags(out, *app.get_parent(), true);
+  return out;
+}
+
 std::string usage_text(const Command& command, const std::string& path, const std::string& program,
                        const CLI::App& flags) {
   const bool group = !command.children.empty() || command.foreign;

@@ -65,9 +65,7 @@ struct Entry {
   std::uint32_t crc = 0;
   bool zip64 = false;
   std::uint16_t flags() const {
-    const bool ascii = std::all_of(header.name.begin(), header.name.end(),
-                                   [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-    return static_cast<std::uint16_t>(kDescriptorFollows | (ascii ? 0 : kUtf8));
+    return static_cast<std::uint16_t>(kDescriptorFollows | (header.utf8_name ? kUtf8 : 0));
   }
   std::uint16_t method() const { return header.deflate ? kDeflated : kStored; }
 };

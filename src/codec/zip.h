@@ -18,6 +18,7 @@ struct ZipHeader {
   std::uint64_t size_hint =
       0;  // decides whether the entry gets ZIP64 fields; more may not come than 4 GiB if not
   bool deflate = true;
+  bool utf8_name = false;  // the name is UTF-8; else readers take it in their old code page
 };
 
 class ZipWriter {

@@ -1,7 +1,11 @@
 // cat and list: the repository's own objects.
 #include <CLI/CLI.hpp>
+#include <map>
+#include <set>
 
+#include "archive/directory_restore.h"
 #include "base/error.h"
+#include "base/stream.h"
 #include "cli/repo/commands.h"
 #include "cli/repo/snapshot_selection.h"
 #include "codec/hash.h"
@@ -55,43 +59,82 @@ void cat_blob(RepoSession& session, const std::string& id_text) {
   throw base::Error(ErrorCode::kNotFound, "blob not found");
 }
 
-int run_cat(RepoSession& session, const std::string& kind, const std::string& id) {
-  session.lock(repository::LockMode::kShared, true);
-  repository::Repository& repository = session.repository();
-  if (kind != "config" && kind != "masterkey" && id.empty()) {
-    base::fail(ErrorCode::kInvalidArgument, "ID not specified for \"{}\"", kind);
+// For a pack the whole name is asked for, as restic does: a pack is large.
+std::string pack_name(const std::string& id) {
+  if (!repository::PackId::from_hex(id)) {
+    base::fail(ErrorCode::kInvalidArgument, "unable to parse ID \"{}\": it is not 64 hexadecimal digits", id);
   }
+  return id;
+}
+
+void cat_pack(RepoSession& session, const std::string& id) {
+  const std::string name = pack_name(id);
+  base::FunctionSink sink([&](std::string_view data) { write_bytes(session, data); });
+  session.repository().store().get_stream("data/" + name.substr(0, 2) + "/" + name, sink, session.cancel());
+}
+
+void cat_config(RepoSession& session) {
+  codec::Json json;
+  json["version"] = session.repository().version();
+  json["id"] = session.repository().id();
+  json["chunker_polynomial"] = fmt::format("{:x}", session.repository().chunker_polynomial());
+  print_document(session, json);
+}
+
+void cat_tree(RepoSession& session, const std::string& id) {
+  repository::Repository& repository = session.repository();
+  const SelectedFolder selected = select_snapshot(session, id, {});
+  repository.load_index(session.cancel());
+  const auto tree =
+      archive::find_subtree(repository, selected.snapshot.tree, selected.folder, session.cancel());
+  write_bytes(session, repository.load_blob({BlobType::kTree, tree}, session.cancel()));
+}
+
+// The stored document as it is; restic prints an index in one line and the others indented.
+void cat_document(RepoSession& session, FileKind kind, const std::string& id, bool indented) {
+  const std::string name = full_name(session, kind, id);
+  const std::string text = kind == FileKind::kKey
+                               ? session.repository().store().get("keys/" + name, session.cancel())
+                               : session.repository().load_document(kind, name, session.cancel());
+  if (indented) {
+    print_document(session, codec::parse_json(text, name));
+  } else {
+    session.print("{}{}", text, text.ends_with('\n') ? "" : "\n");
+  }
+}
+
+int run_cat(RepoSession& session, const std::string& kind, const std::string& id) {
+  const std::set<std::string> kinds{"config", "index", "snapshot", "key", "masterkey",
+                                    "lock",   "pack",  "blob",     "tree"};
+  if (!kinds.contains(kind)) {
+    base::fail(
+        ErrorCode::kInvalidArgument,
+        "invalid type \"{}\", must be one of [config|index|snapshot|key|masterkey|lock|pack|blob|tree]",
+        kind);
+  }
+  if (kind != "config" && kind != "masterkey" && id.empty()) {
+    throw base::Error(ErrorCode::kInvalidArgument, "ID not specified");
+  }
+  session.lock(repository::LockMode::kShared, true);
   if (kind == "config") {
-    codec::Json json;
-    json["version"] = repository.version();
-    json["id"] = repository.id();
-    json["chunker_polynomial"] = fmt::format("{:x}", repository.chunker_polynomial());
-    print_document(session, json);
+    cat_config(session);
   } else if (kind == "masterkey") {
-    print_document(session, master_key_json(repository.master_key()));
+    print_document(session, master_key_json(session.repository().master_key()));
   } else if (kind == "key") {
-    const std::string name = full_name(session, FileKind::kKey, id);
-    print_document(
-        session, codec::parse_json(repository.store().get("keys/" + name, session.cancel()), "key " + name));
+    cat_document(session, FileKind::kKey, id, true);
   } else if (kind == "snapshot") {
     const auto snapshot = select_snapshot(session, id, {}).snapshot;
-    print_document(session, codec::parse_json(repository::encode_snapshot(snapshot), "snapshot"));
-  } else if (kind == "index" || kind == "lock") {
-    const FileKind file_kind = kind == "index" ? FileKind::kIndex : FileKind::kLock;
-    const std::string name = full_name(session, file_kind, id);
-    print_document(session,
-                   codec::parse_json(repository.load_document(file_kind, name, session.cancel()), kind));
+    cat_document(session, FileKind::kSnapshot, snapshot.id.hex(), true);
+  } else if (kind == "lock") {
+    cat_document(session, FileKind::kLock, id, true);
+  } else if (kind == "index") {
+    cat_document(session, FileKind::kIndex, id, false);
   } else if (kind == "pack") {
-    const std::string name = full_name(session, FileKind::kPack, id);
-    write_bytes(session, repository.store().get("data/" + name.substr(0, 2) + "/" + name, session.cancel()));
+    cat_pack(session, id);
   } else if (kind == "blob") {
     cat_blob(session, id);
-  } else if (kind == "tree") {
-    const auto snapshot = select_snapshot(session, id, {}).snapshot;
-    repository.load_index(session.cancel());
-    write_bytes(session, repository.load_blob({BlobType::kTree, snapshot.tree}, session.cancel()));
   } else {
-    base::fail(ErrorCode::kInvalidArgument, "invalid type \"{}\"", kind);
+    cat_tree(session, id);
   }
   return 0;
 }
@@ -102,6 +145,10 @@ int run_list(RepoSession& session, const std::string& kind) {
                                               {"snapshots", FileKind::kSnapshot},
                                               {"keys", FileKind::kKey},
                                               {"locks", FileKind::kLock}};
+  if (!kinds.contains(kind) && kind != "blobs") {
+    base::fail(ErrorCode::kInvalidArgument,
+               "invalid type \"{}\", must be one of [blobs|packs|index|snapshots|keys|locks]", kind);
+  }
   repository::Repository& repository = session.repository();
   if (kind != "locks") session.lock(repository::LockMode::kShared, true);
   if (const auto known = kinds.find(kind); known != kinds.end()) {
@@ -109,7 +156,6 @@ int run_list(RepoSession& session, const std::string& kind) {
       session.print("{}\n", file.name);
     return 0;
   }
-  if (kind != "blobs") base::fail(ErrorCode::kInvalidArgument, "invalid type \"{}\"", kind);
   repository.load_index(session.cancel());
   for (const BlobType type : {BlobType::kData, BlobType::kTree}) {
     for (const auto& entry : repository.index().entries(type)) {
@@ -128,7 +174,10 @@ void add_cat_command(CLI::App& repo, const RepoCommonPointer& common) {
       [arguments](RepoSession& session) { return run_cat(session, arguments->first, arguments->second); });
   command->add_option("type", arguments->first, "masterkey|config|pack|blob|snapshot|index|key|lock|tree")
       ->required();
-  command->add_option("id", arguments->second, "ID");
+  command->add_option("ID", arguments->second, "the object's ID; of a tree: SNAPSHOT[:SUBFOLDER]");
+  add_examples(command,
+               "{} repo cat config\n{} repo cat snapshot latest\n\n"
+               "# A directory as the repository stores it.\n{} repo cat tree latest:/home/me");
 }
 
 void add_list_command(CLI::App& repo, const RepoCommonPointer& common) {
@@ -136,6 +185,7 @@ void add_list_command(CLI::App& repo, const RepoCommonPointer& common) {
   CLI::App* command = add_repo_command(repo, common, "list", "List objects in the repository",
                                        [kind](RepoSession& session) { return run_list(session, *kind); });
   command->add_option("type", *kind, "blobs|packs|index|snapshots|keys|locks")->required();
+  add_examples(command, "{} repo list snapshots\n\n# Each blob's type and ID.\n{} repo list blobs");
 }
 
 }  // namespace salvor::cli

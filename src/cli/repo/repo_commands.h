@@ -8,6 +8,8 @@
 #pragma once
 
 #include <cstdio>
+#include <functional>
+#include <string>
 
 #include "base/cancel.h"
 #include "base/clock.h"
@@ -27,6 +29,8 @@ struct RepoContext {
   std::FILE* out = stdout;
   std::FILE* err = stderr;
   int exit_code = 0;
+  // The completion script of "bash", "zsh" or "fish" for the whole program; empty: there is none.
+  std::function<std::string(const std::string& shell)> completion_script = nullptr;
 };
 
 void register_repo_commands(CLI::App& repo, RepoContext& context);

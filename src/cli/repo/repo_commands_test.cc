@@ -11,6 +11,9 @@
 #include "base/process.h"
 #include "cli/terminal_progress.h"
 #include "codec/json.h"
+#include "codec/seal.h"
+#include "repository/repository.h"
+#include "storage/file_object_store.h"
 
 namespace salvor::cli {
 namespace {
@@ -118,6 +121,31 @@ TEST_F(RepoCommandsTest, KeysAreAddedChangedAndRemoved) {
   EXPECT_EQ(run({"-p", file.string(), "snapshots"}).code, 12);
 }
 
+TEST_F(RepoCommandsTest, ANewerFormatIsRefusedAndNamed) {
+  run({"init"});
+  const auto store = storage::make_file_object_store(directory_.path() / "repository");
+  {
+    repository::Environment environment{.clock = clock_, .random = random_, .logger = {}};
+    const auto repository = repository::Repository::open(
+        storage::make_file_object_store(directory_.path() / "repository"), "geheim", environment);
+    const std::string config =
+        fmt::format("{{\"version\":3,\"id\":\"{}\",\"chunker_polynomial\":\"{:x}\"}}\n", repository->id(),
+                    repository->chunker_polynomial());
+    store->put("config", codec::seal(repository->master_key(), std::string(16, 'i'), config));
+  }
+  const Result result = run({"snapshots"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err, HasSubstr("version 3"));
+}
+
+TEST_F(RepoCommandsTest, AKeyHintIsTriedFirstAndAWrongOneDoesNoHarm) {
+  run({"init"});
+  const auto keys = codec::parse_json(run({"key", "list", "--json"}).out, "keys");
+  const std::string id = keys[0]["id"].get<std::string>();
+  EXPECT_EQ(run({"--key-hint", id.substr(0, 8), "snapshots"}).code, 0);
+  EXPECT_EQ(run({"--key-hint", "ffffffff", "snapshots"}).code, 0);
+}
+
 TEST(TerminalProgress, RendersBytesFilesRateAndEta) {
   const TerminalProgress::State state{.items_done = 1200,
                                       .items_total = 3400,
@@ -129,6 +157,26 @@ TEST(TerminalProgress, RendersBytesFilesRateAndEta) {
   EXPECT_EQ(render_progress(state, 10, 40).size(), 39U);
   EXPECT_EQ(format_bytes(12), "12 B");
   EXPECT_EQ(format_seconds(3723), "1:02:03");
+}
+
+TEST(ProgressPace, FollowsTheEnvironmentAndAClockThatIsSetBack) {
+  unsetenv("RESTIC_PROGRESS_FPS");
+  const auto at = [](int milliseconds) {
+    return base::Time(std::chrono::milliseconds(100'000 + milliseconds));
+  };
+  ProgressPace usual(10);
+  EXPECT_TRUE(usual.is_due(at(0)));
+  EXPECT_FALSE(usual.is_due(at(99)));
+  EXPECT_TRUE(usual.is_due(at(100)));
+  EXPECT_TRUE(usual.is_due(at(-50'000)));
+  EXPECT_FALSE(usual.is_due(at(-49'950)));
+  setenv("RESTIC_PROGRESS_FPS", "0.5", 1);
+  ProgressPace slow(10);
+  unsetenv("RESTIC_PROGRESS_FPS");
+  EXPECT_TRUE(slow.wished());
+  EXPECT_TRUE(slow.is_due(at(0)));
+  EXPECT_FALSE(slow.is_due(at(1999)));
+  EXPECT_TRUE(slow.is_due(at(2000)));
 }
 
 }  // namespace

@@ -1,18 +1,13 @@
 #include "cli/repo/repo_session.h"
 
-#include <termios.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
-#include <iostream>
+#include <thread>
 
 #include "base/duration.h"
 #include "base/error.h"
-#include "base/file.h"
-#include "base/process.h"
-#include "base/text.h"
-#include "storage/decorators.h"
+#include "cli/repo/repo_options.h"
 #include "storage/location.h"
 
 namespace salvor::cli {
@@ -20,19 +15,7 @@ namespace {
 
 using base::ErrorCode;
 
-constexpr int kExitFailed = 1, kExitNoRepository = 10, kExitLocked = 11, kExitWrongPassword = 12,
-              kExitInterrupted = 130;
-
-// restic's exit codes hang on what could not be done; opening says so by this.
-struct OpenFailure : base::Error {
-  OpenFailure(const base::Error& error, int code) : base::Error(error), exit_code(code) {}
-  int exit_code;
-};
-
-std::string environment_value(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
+constexpr int kExitFailed = 1, kExitLocked = 11, kExitInterrupted = 130;
 
 // Warnings as plain lines on the error stream.
 class PlainLogSink final : public base::LogSink {
@@ -48,82 +31,6 @@ class PlainLogSink final : public base::LogSink {
   const bool debug_;
 };
 
-std::vector<std::string> split_words(const std::string& text) {
-  std::vector<std::string> words;
-  std::string word;
-  char quote = 0;
-  bool in_word = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quote == 0 && (c == ' ' || c == '\t' || c == '\n')) {
-      if (in_word) words.push_back(std::move(word));
-      word.clear();
-      in_word = false;
-      continue;
-    }
-    in_word = true;
-    if (quote != 0 && c == quote) {
-      quote = 0;
-    } else if (quote == 0 && (c == '"' || c == '\'')) {
-      quote = c;
-    } else if (c == '\\' && quote != '\'' && i + 1 < text.size()) {
-      word += text[++i];
-    } else {
-      word += c;
-    }
-  }
-  if (quote != 0) base::fail(ErrorCode::kInvalidArgument, "unbalanced quote in \"{}\"", text);
-  if (in_word) words.push_back(std::move(word));
-  return words;
-}
-
-std::string run_password_command(const std::string& command) {
-  const auto result = base::run_process(split_words(command));
-  if (result.exit_code != 0) {
-    base::fail(ErrorCode::kInvalidArgument, "the password command failed with exit code {}",
-               result.exit_code);
-  }
-  return std::string(base::trim(result.output));
-}
-
-// Reads a line without echo from the terminal, or from the standard input when that is none.
-std::string ask_password(const char* prompt, std::FILE* err) {
-  std::string line;
-  if (isatty(STDIN_FILENO) == 0) {
-    std::getline(std::cin, line);
-    return line;
-  }
-  fmt::print(err, "{}", prompt);
-  std::fflush(err);
-  termios before{};
-  tcgetattr(STDIN_FILENO, &before);
-  termios silent = before;
-  silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-  tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-  std::getline(std::cin, line);
-  tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-  fmt::print(err, "\n");
-  return line;
-}
-
-repository::Compression parse_compression(const std::string& text) {
-  if (text.empty() || text == "auto") return repository::Compression::kAuto;
-  if (text == "off") return repository::Compression::kOff;
-  if (text == "fastest") return repository::Compression::kFastest;
-  if (text == "better") return repository::Compression::kBetter;
-  if (text == "max") return repository::Compression::kMax;
-  base::fail(ErrorCode::kInvalidArgument,
-             "invalid compression mode \"{}\", must be one of (auto|off|fastest|better|max)", text);
-}
-
-std::uint64_t kib_per_second(const std::string& text, const char* flag) {
-  if (text.empty()) return 0;
-  char* end = nullptr;
-  const std::uint64_t value = std::strtoull(text.c_str(), &end, 10);
-  if (*end != '\0') base::fail(ErrorCode::kInvalidArgument, "--{}: \"{}\" is no number", flag, text);
-  return value * 1024;
-}
-
 int exit_code_of(const std::exception& error) {
   if (const auto* open = dynamic_cast<const OpenFailure*>(&error)) return open->exit_code;
   if (const auto* known = dynamic_cast<const base::Error*>(&error)) {
@@ -135,12 +42,6 @@ int exit_code_of(const std::exception& error) {
 
 }  // namespace
 
-std::string read_password_file(const std::string& path) {
-  const auto text = base::read_file_if_exists(path);
-  if (!text) base::fail(ErrorCode::kNotFound, "{} does not exist", path);
-  return std::string(base::trim(*text));
-}
-
 RepoSession::RepoSession(RepoCommon& common)
     : context_(common.context),
       flags_(common.flags),
@@ -149,120 +50,34 @@ RepoSession::RepoSession(RepoCommon& common)
 RepoSession::~RepoSession() = default;
 
 std::string RepoSession::url() const {
-  if (!flags_.repository.empty()) return flags_.repository;
-  std::string file = flags_.repository_file;
-  if (file.empty()) {
-    if (auto url = environment_value("RESTIC_REPOSITORY"); !url.empty()) return url;
-    file = environment_value("RESTIC_REPOSITORY_FILE");
-  }
-  if (file.empty()) {
-    throw base::Error(ErrorCode::kInvalidArgument,
-                      "Please specify repository location (-r or --repository-file)");
-  }
-  return std::string(base::trim(base::read_file(file)));
+  return storage::redacted_repository_url(flags_.url());
 }
 
 std::shared_ptr<storage::ObjectStore> RepoSession::open_store(bool create) {
-  storage::RepositoryUrlOptions options;
-  options.create = create;
-  options.insecure_skip_verify = flags_.insecure_tls;
-  const std::string ca =
-      flags_.ca_certificate.empty() ? environment_value("RESTIC_CACERT") : flags_.ca_certificate;
-  if (!ca.empty()) options.ca_pem = base::read_file(ca);
-  const storage::StoreEnvironment environment{.clock = context_.clock,
-                                              .random = std::make_shared<base::SystemRandom>(),
-                                              .logger = logger_,
-                                              .retry = {}};
-  auto store = storage::open_repository_url(url(), environment, options);
-  const std::uint64_t up = kib_per_second(flags_.limit_upload, "limit-upload");
-  const std::uint64_t down = kib_per_second(flags_.limit_download, "limit-download");
-  if (up != 0 || down != 0) store = storage::with_throttle(std::move(store), up, down);
-  return store;
+  return cli::open_store(*this, flags_, create);
 }
 
-repository::Environment RepoSession::environment() const {
-  const bool remote = url().starts_with("s3:");
-  unsigned connections = remote ? 5 : std::max(2U, std::thread::hardware_concurrency());
-  const std::string_view wanted = remote ? "s3.connections=" : "local.connections=";
-  for (const std::string& option : flags_.options) {
-    if (!option.starts_with(wanted)) continue;
-    const int value = std::atoi(option.c_str() + wanted.size());
-    if (value <= 0) base::fail(ErrorCode::kInvalidArgument, "invalid option \"{}\"", option);
-    connections = static_cast<unsigned>(value);
-  }
-  return {.clock = context_.clock, .random = context_.random, .logger = logger_, .connections = connections};
+repository::Environment RepoSession::environment(const RepositoryAccess& access) const {
+  const std::string url = access.url();
+  const unsigned usual = backend_of(url) == "local" ? std::max(2U, std::thread::hardware_concurrency()) : 5;
+  return {.clock = context_.clock,
+          .random = context_.random,
+          .logger = logger_,
+          .connections = ExtendedOptions::parse(flags_.options, url).connections.value_or(usual)};
 }
 
 std::string RepoSession::password(bool confirm) {
-  if (flags_.insecure_no_password) return {};
-  std::string password;
-  const std::string file =
-      !flags_.password_file.empty() ? flags_.password_file : environment_value("RESTIC_PASSWORD_FILE");
-  const std::string command = !flags_.password_command.empty() ? flags_.password_command
-                                                               : environment_value("RESTIC_PASSWORD_COMMAND");
-  if (!flags_.password_file.empty() && !flags_.password_command.empty()) {
-    throw base::Error(ErrorCode::kInvalidArgument,
-                      "Password file and command are mutually exclusive options");
-  }
-  if (!flags_.password_command.empty() || (file.empty() && !command.empty())) {
-    password = run_password_command(command);
-  } else if (!file.empty()) {
-    password = read_password_file(file);
-  } else if (auto value = environment_value("RESTIC_PASSWORD"); !value.empty()) {
-    password = value;
-  } else {
-    password = ask_password(
-        confirm ? "enter password for new repository: " : "enter password for repository: ", context_.err);
-    if (confirm && isatty(STDIN_FILENO) != 0 &&
-        ask_password("enter password again: ", context_.err) != password) {
-      throw base::Error(ErrorCode::kInvalidArgument, "passwords do not match");
-    }
-  }
-  if (password.empty()) {
-    throw base::Error(ErrorCode::kInvalidArgument,
-                      "an empty password is not allowed by default. Pass the flag `--insecure-no-password` "
-                      "to disable this check");
-  }
-  return password;
+  return flags_.password(context_.err, confirm);
+}
+
+bool RepoSession::on_terminal() const {
+  return isatty(fileno(context_.out)) != 0;
 }
 
 repository::Repository& RepoSession::repository() {
   if (repository_) return *repository_;
-  auto store = open_store();
-  bool there = false;
-  try {
-    there = repository::Repository::exists(*store, context_.cancel);
-  } catch (const base::Error& error) {
-    if (error.code() != ErrorCode::kNotFound) throw;
-  }
-  if (!there) {
-    throw OpenFailure(base::Error(ErrorCode::kNotFound,
-                                  fmt::format("repository does not exist: unable to open config file\n"
-                                              "Is there a repository at the following location?\n{}",
-                                              url())),
-                      kExitNoRepository);
-  }
-  repository::OpenOptions options;
-  options.compression = parse_compression(flags_.compression.empty() ? environment_value("RESTIC_COMPRESSION")
-                                                                     : flags_.compression);
-  options.verify_writes = !flags_.no_extra_verify;
-  std::uint64_t pack_size = flags_.pack_size;
-  if (pack_size == 0) pack_size = std::strtoull(environment_value("RESTIC_PACK_SIZE").c_str(), nullptr, 10);
-  if (pack_size != 0) {
-    if (pack_size < 4 || pack_size > 128) {
-      throw base::Error(ErrorCode::kInvalidArgument, "pack size must be between 4 and 128 MiB");
-    }
-    options.pack_size = pack_size * 1024 * 1024;
-  }
-  const std::string secret = password();
-  try {
-    repository_ =
-        repository::Repository::open(std::move(store), secret, environment(), options, context_.cancel);
-  } catch (const base::Error& error) {
-    if (error.code() != ErrorCode::kUnauthenticated) throw;
-    throw OpenFailure(base::Error(error.code(), "wrong password or no key found"), kExitWrongPassword);
-  }
-  if (text() && isatty(fileno(context_.out)) != 0) {
+  repository_ = open_repository(*this, flags_);
+  if (text() && on_terminal()) {
     print("repository {} opened (version {})\n", repository_->id().substr(0, 8), repository_->version());
   }
   return *repository_;
@@ -342,9 +157,15 @@ CLI::App* add_repo_command(CLI::App& repo, const RepoCommonPointer& common, cons
   return command;
 }
 
+CLI::App* add_examples(CLI::App* command, const std::string& examples) {
+  command->footer(examples);
+  return command;
+}
+
 CLI::App* add_list_option(CLI::App* command, const std::string& names, std::vector<std::string>& values,
-                          const std::string& description) {
-  command->add_option(names, values, description)->allow_extra_args(false);
+                          const std::string& description, const std::string& type) {
+  CLI::Option* option = command->add_option(names, values, description)->allow_extra_args(false);
+  if (!type.empty()) option->type_name(type);
   return command;
 }
 

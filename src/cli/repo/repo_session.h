@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "cli/repo/repo_access.h"
 #include "cli/repo/repo_commands.h"
 #include "cli/terminal_progress.h"
 #include "codec/json.h"
@@ -21,12 +22,12 @@ namespace salvor::cli {
 
 inline constexpr const char* kProgramVersion = "salvor 0.1.0";
 
-struct RepoFlags {
-  std::string repository, repository_file, password_file, password_command, key_hint;
-  bool insecure_no_password = false, no_lock = false, json = false, quiet = false, no_cache = false;
+struct RepoFlags : RepositoryAccess {
+  bool no_lock = false, json = false, quiet = false, no_cache = false, cleanup_cache = false;
   bool insecure_tls = false, no_extra_verify = false;
   int verbose = 0;
-  std::string retry_lock, ca_certificate, cache_directory, compression, limit_upload, limit_download;
+  std::string retry_lock, ca_certificate, tls_client_certificate, cache_directory, compression;
+  std::string limit_upload, limit_download, user_agent, stuck_request_timeout;
   std::uint64_t pack_size = 0;       // MiB; 0: the default
   std::vector<std::string> options;  // "-o name=value"
 };
@@ -48,12 +49,15 @@ class RepoSession {
   bool text() const { return !flags_.json && !flags_.quiet; }
   base::Logger logger() const { return logger_; }
 
-  // The URL as the user gave it. Throws kInvalidArgument when there is none.
+  // The location for messages, without a password. Throws kInvalidArgument when there is none.
   std::string url() const;
   std::shared_ptr<storage::ObjectStore> open_store(bool create = false);
-  repository::Environment environment() const;
+  repository::Environment environment() const { return environment(flags_); }
+  // Of a repository that is opened beside the session's own.
+  repository::Environment environment(const RepositoryAccess& access) const;
   // Asks on the terminal when neither flags nor environment have it; `confirm`: twice.
   std::string password(bool confirm = false);
+  bool asks_password() const { return flags_.asks_password(); }
   // Opens on first use.
   repository::Repository& repository();
   // Until the session ends. Nothing with --no-lock, which only readers may pass on.
@@ -71,6 +75,9 @@ class RepoSession {
     fmt::print(context_.err, format, std::forward<Args>(args)...);
   }
   void print_json(const codec::Json& value);  // one line
+  void flush() { std::fflush(context_.out); }
+  // Whether the output is a terminal, on which lines may be rewritten.
+  bool on_terminal() const;
   // Ends the lock before the session does, so that a failure to remove it is seen.
   void finish();
   // Why the lock was lost, if it was: then that is why the command failed.
@@ -84,18 +91,18 @@ class RepoSession {
   std::unique_ptr<repository::LockGuard> lock_;
 };
 
-// Adds a subcommand; `body` returns the exit code and may throw.
+// Adds a subcommand; `body` returns the exit code and may throw. `description` is one line.
 CLI::App* add_repo_command(CLI::App& repo, const RepoCommonPointer& common, const std::string& name,
                            const std::string& description, std::function<int(RepoSession&)> body);
 
 // Where an error of a command ends: prints it and returns restic's exit code.
 int report_failure(RepoCommon& common, const std::exception& error);
 
-// A password from a file or a command's output, without the white space around it.
-std::string read_password_file(const std::string& path);
+// What --help shows below the flags; "{}" stands for "PROGRAM repo".
+CLI::App* add_examples(CLI::App* command, const std::string& examples);
 
-// One argument per use, any number of uses.
+// One argument per use, any number of uses. `type` names the argument in the help.
 CLI::App* add_list_option(CLI::App* command, const std::string& names, std::vector<std::string>& values,
-                          const std::string& description);
+                          const std::string& description, const std::string& type = "");
 
 }  // namespace salvor::cli

@@ -1,12 +1,9 @@
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 
 #include "archive/directory_restore.h"
-#include "archive/path_pattern.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "cli/repo/commands.h"
+#include "cli/repo/pattern_flags.h"
 #include "cli/repo/snapshot_selection.h"
 
 namespace salvor::cli {
@@ -16,14 +13,18 @@ struct RestoreFlags {
   archive::RestoreRequest request;
   SnapshotFilter filter;
   std::string snapshot, target, overwrite = "always";
-  std::vector<std::string> include_files, exclude_files;
+  std::vector<std::string> include_files, exclude_files, iinclude_files, iexclude_files;
 };
 
-void append_patterns(const std::vector<std::string>& files, std::vector<std::string>& patterns) {
+void append_patterns(const char* flag, const std::vector<std::string>& files,
+                     std::vector<std::string>& patterns) {
+  check_patterns(flag, patterns);
+  std::vector<std::string> read;
   for (const std::string& file : files) {
-    for (std::string& line : archive::read_pattern_lines(base::read_file(file)))
-      patterns.push_back(std::move(line));
+    for (std::string& line : read_pattern_file(file)) read.push_back(std::move(line));
   }
+  check_patterns(fmt::format("{}-file", flag).c_str(), read);
+  patterns.insert(patterns.end(), read.begin(), read.end());
 }
 
 archive::RestoreRequest::Overwrite parse_overwrite(const std::string& text) {
@@ -50,6 +51,7 @@ codec::Json counts_json(const char* type, const archive::RestoreProgress& progre
   if (progress.files_total != 0) json["total_files"] = progress.files_total;
   if (progress.files_done != 0) json["files_restored"] = progress.files_done;
   if (progress.files_skipped != 0) json["files_skipped"] = progress.files_skipped;
+  if (progress.files_deleted != 0) json["files_deleted"] = progress.files_deleted;
   if (progress.bytes_total != 0) json["total_bytes"] = progress.bytes_total;
   if (progress.bytes_done != 0) json["bytes_restored"] = progress.bytes_done;
   if (progress.bytes_skipped != 0) json["bytes_skipped"] = progress.bytes_skipped;
@@ -60,9 +62,12 @@ void print_item(RepoSession& session, const archive::RestoredItem& item) {
   using Action = archive::RestoredItem::Action;
   const char* action = item.action == Action::kRestored  ? "restored"
                        : item.action == Action::kUpdated ? "updated"
+                       : item.action == Action::kDeleted ? "deleted"
                                                          : "unchanged";
   if (!session.flags().json) {
-    session.print("{:<9} {} with size {}\n", action, item.path, format_bytes(item.size));
+    const bool sized = item.action != Action::kDeleted;
+    session.print("{:<9} {}{}\n", action, item.path,
+                  sized ? fmt::format(" with size {}", format_bytes(item.size)) : "");
     return;
   }
   codec::Json json;
@@ -92,6 +97,9 @@ void print_end(RepoSession& session, const archive::RestoreReport& report,
     archive::RestoreProgress totals = last;
     totals.files_done = report.files;
     totals.bytes_done = report.bytes;
+    totals.files_skipped = report.files_skipped;
+    totals.bytes_skipped = report.bytes_skipped;
+    totals.files_deleted = report.files_deleted;
     session.print_json(counts_json("summary", totals, seconds));
     return;
   }
@@ -102,12 +110,13 @@ void print_end(RepoSession& session, const archive::RestoreReport& report,
   if (report.files_skipped != 0) {
     session.print(", skipped {} files/dirs {}", report.files_skipped, format_bytes(report.bytes_skipped));
   }
+  if (report.files_deleted != 0) session.print(", deleted {} files/dirs", report.files_deleted);
   session.print("\n");
-  if (flags.request.verify)
+  if (flags.request.verify && !flags.request.dry_run)
     session.print("finished verifying {} files in {}\n", report.verified_files, flags.target);
 }
 
-int run_restore(RepoSession& session, const RestoreFlags& flags) {
+archive::RestoreRequest make_request(const RestoreFlags& flags) {
   if (flags.target.empty()) {
     throw base::Error(base::ErrorCode::kInvalidArgument,
                       "please specify a directory to restore to (--target)");
@@ -115,35 +124,65 @@ int run_restore(RepoSession& session, const RestoreFlags& flags) {
   archive::RestoreRequest request = flags.request;
   request.overwrite = parse_overwrite(flags.overwrite);
   request.target = flags.target;
-  append_patterns(flags.include_files, request.includes);
-  append_patterns(flags.exclude_files, request.excludes);
-  if (!request.includes.empty() && !request.excludes.empty()) {
+  append_patterns("--include", flags.include_files, request.includes);
+  append_patterns("--iinclude", flags.iinclude_files, request.case_insensitive_includes);
+  append_patterns("--exclude", flags.exclude_files, request.excludes);
+  append_patterns("--iexclude", flags.iexclude_files, request.case_insensitive_excludes);
+  check_patterns("--include-xattr", request.attribute_includes);
+  check_patterns("--exclude-xattr", request.attribute_excludes);
+  const bool includes = !request.includes.empty() || !request.case_insensitive_includes.empty();
+  const bool excludes = !request.excludes.empty() || !request.case_insensitive_excludes.empty();
+  if (includes && excludes) {
     throw base::Error(base::ErrorCode::kInvalidArgument,
                       "exclude and include patterns are mutually exclusive");
   }
+  if (!request.attribute_includes.empty() && !request.attribute_excludes.empty()) {
+    throw base::Error(base::ErrorCode::kInvalidArgument,
+                      "exclude and include xattr patterns are mutually exclusive");
+  }
+  if (request.dry_run && request.verify) {
+    throw base::Error(base::ErrorCode::kInvalidArgument, "--dry-run and --verify are mutually exclusive");
+  }
+  const auto target = std::filesystem::weakly_canonical(std::filesystem::absolute(request.target));
+  if (request.delete_extra && target == "/" && !includes && !excludes) {
+    throw base::Error(base::ErrorCode::kInvalidArgument,
+                      "'--target / --delete' must be combined with an include or exclude filter");
+  }
+  return request;
+}
+
+int run_restore(RepoSession& session, const RestoreFlags& flags) {
+  archive::RestoreRequest request = make_request(flags);
   session.lock(repository::LockMode::kShared, true);
   const SelectedFolder selected = select_snapshot(session, flags.snapshot, flags.filter);
   request.subfolder = selected.folder;
   if (session.text()) {
     session.print("restoring snapshot {} of {} at {} by {}@{} to {}\n", selected.snapshot.id.short_hex(),
-                  fmt::format("[{}]", fmt::join(selected.snapshot.paths, " ")), selected.snapshot.time,
-                  selected.snapshot.username, selected.snapshot.hostname, flags.target);
+                  fmt::format("[{}]", fmt::join(selected.snapshot.paths, " ")),
+                  long_time_text(selected.snapshot), selected.snapshot.username, selected.snapshot.hostname,
+                  flags.target);
   }
   const base::Clock& clock = session.context().clock;
   const base::Time start = clock.now();
-  const auto seconds = [&] { return std::chrono::duration<double>(clock.now() - start).count(); };
+  const auto seconds = [&] {
+    return std::max(0.0, std::chrono::duration<double>(clock.now() - start).count());
+  };
   TerminalProgress line(session.context().out, clock, !session.text());
   request.on_error = [&](const std::string& path, const std::string& message) {
     line.clear();
     print_error(session, path, message);
   };
   if (session.flags().verbose >= 2) {
-    request.on_item = [&](const archive::RestoredItem& item) { print_item(session, item); };
+    request.on_item = [&](const archive::RestoredItem& item) {
+      line.clear();
+      print_item(session, item);
+    };
   }
   archive::RestoreProgress last;
+  ProgressPace json_pace(60);
   const auto progress = [&](const archive::RestoreProgress& state) {
     last = state;
-    if (session.flags().json && !session.flags().quiet)
+    if (session.flags().json && !session.flags().quiet && json_pace.is_due(clock.now()))
       session.print_json(counts_json("status", state, seconds()));
     line.update({.items_done = state.files_done + state.files_skipped,
                  .items_total = state.files_total,
@@ -160,6 +199,49 @@ int run_restore(RepoSession& session, const RestoreFlags& flags) {
   base::fail(base::ErrorCode::kCorrupt, "There were {} errors", report.errors.size());
 }
 
+void add_pattern_flags(CLI::App* command, RestoreFlags& flags) {
+  archive::RestoreRequest& request = flags.request;
+  add_list_option(command, "-i,--include", request.includes,
+                  "include a pattern, exclude everything else (can be specified multiple times)", "pattern");
+  add_list_option(command, "--iinclude", request.case_insensitive_includes,
+                  "same as --include but ignores the casing of filenames", "pattern");
+  add_list_option(command, "--include-file", flags.include_files, "read include patterns from a file",
+                  "file");
+  add_list_option(command, "--iinclude-file", flags.iinclude_files,
+                  "same as --include-file but ignores casing of filenames in patterns", "file");
+  add_list_option(command, "-e,--exclude", request.excludes,
+                  "exclude a pattern (can be specified multiple times)", "pattern");
+  add_list_option(command, "--iexclude", request.case_insensitive_excludes,
+                  "same as --exclude but ignores the casing of filenames", "pattern");
+  add_list_option(command, "--exclude-file", flags.exclude_files, "read exclude patterns from a file",
+                  "file");
+  add_list_option(command, "--iexclude-file", flags.iexclude_files,
+                  "same as --exclude-file but ignores casing of filenames in patterns", "file");
+  add_list_option(command, "--include-xattr", request.attribute_includes,
+                  "include xattr by pattern (can be specified multiple times)", "pattern");
+  add_list_option(command, "--exclude-xattr", request.attribute_excludes,
+                  "exclude xattr by pattern (can be specified multiple times)", "pattern");
+}
+
+void add_flags(CLI::App* command, RestoreFlags& flags) {
+  archive::RestoreRequest& request = flags.request;
+  command->add_option("-t,--target", flags.target, "directory to extract data to")->type_name("directory");
+  add_pattern_flags(command, flags);
+  command
+      ->add_option("--overwrite", flags.overwrite,
+                   "overwrite behavior, one of (always|if-changed|if-newer|never) (default always)")
+      ->type_name("behavior");
+  command->add_flag(
+      "--delete", request.delete_extra,
+      "delete files from target directory if they do not exist in snapshot. Use '--dry-run -vv' "
+      "to check what would be deleted");
+  command->add_flag("--ownership-by-name", request.ownership_by_name,
+                    "restore file ownership by user name and group name (except POSIX ACLs)");
+  command->add_flag("--verify", request.verify, "verify restored files content");
+  command->add_flag("--sparse", request.sparse, "restore files as sparse");
+  command->add_flag("--dry-run", request.dry_run, "do not write any data, just show what would be done");
+}
+
 }  // namespace
 
 void add_restore_command(CLI::App& repo, const RepoCommonPointer& common) {
@@ -167,24 +249,16 @@ void add_restore_command(CLI::App& repo, const RepoCommonPointer& common) {
   CLI::App* command =
       add_repo_command(repo, common, "restore", "Extract the data from a snapshot",
                        [flags](RepoSession& session) { return run_restore(session, *flags); });
-  command->add_option("snapshot", flags->snapshot, "snapshot ID, \"latest\", or ID:SUBFOLDER")->required();
-  command->add_option("-t,--target", flags->target, "directory to extract data to");
-  add_list_option(command, "-i,--include", flags->request.includes, "include a pattern");
-  add_list_option(command, "--iinclude", flags->request.case_insensitive_includes,
-                  "include a pattern, ignoring case");
-  add_list_option(command, "--include-file", flags->include_files, "read include patterns from a file");
-  add_list_option(command, "-e,--exclude", flags->request.excludes, "exclude a pattern");
-  add_list_option(command, "--iexclude", flags->request.case_insensitive_excludes,
-                  "exclude a pattern, ignoring case");
-  add_list_option(command, "--exclude-file", flags->exclude_files, "read exclude patterns from a file");
-  add_list_option(command, "-H", flags->filter.hosts, "only consider snapshots for this host");
+  command->add_option("snapshotID", flags->snapshot, "snapshot ID, \"latest\", or ID:SUBFOLDER")->required();
   flags->filter.add_to(command);
-  command->add_flag("--verify", flags->request.verify, "verify restored files content");
-  command->add_flag("--sparse", flags->request.sparse, "restore files as sparse");
-  command->add_flag("--dry-run", flags->request.dry_run,
-                    "do not write any data, just show what would be done");
-  command->add_option("--overwrite", flags->overwrite,
-                      "overwrite behavior: always|if-changed|if-newer|never");
+  add_flags(command, *flags);
+  add_examples(command,
+               "# The newest snapshot into a directory, checked afterwards.\n"
+               "{} repo restore latest --target /tmp/restored --verify\n\n"
+               "# One folder of it back into its place, and nothing there but what the snapshot has.\n"
+               "{} repo restore latest:/home/me --target /home/me --delete\n\n"
+               "# What that would do.\n"
+               "{} repo restore latest:/home/me --target /home/me --delete --dry-run -vv");
 }
 
 }  // namespace salvor::cli

@@ -50,16 +50,32 @@ const Snapshot& find_one(const std::vector<Snapshot>& snapshots, const std::stri
 }  // namespace
 
 void SnapshotFilter::add_to(CLI::App* command) {
-  add_list_option(command, "--host", hosts,
-                  "only consider snapshots for this host (can be specified multiple times)");
+  add_list_option(
+      command, "-H,--host", hosts,
+      "only consider snapshots for this host (can be specified multiple times, use empty string to "
+      "unset default value) (default: $RESTIC_HOST)",
+      "host");
   add_list_option(command, "--tag", tags,
-                  "only consider snapshots including tag[,tag,...] (can be specified multiple times)");
+                  "only consider snapshots including tag[,tag,...] (can be specified multiple times)",
+                  "tag[,tag,...]");
   add_list_option(command, "--path", paths,
-                  "only consider snapshots including this (absolute) path (can be specified multiple times)");
+                  "only consider snapshots including this (absolute) path (can be specified multiple times, "
+                  "snapshots must include all specified paths)",
+                  "path");
+}
+
+std::vector<std::string> SnapshotFilter::wanted_hosts() const {
+  std::vector<std::string> wanted = hosts;
+  if (wanted.empty()) {
+    if (std::string host = environment_value("RESTIC_HOST"); !host.empty()) wanted.push_back(std::move(host));
+  }
+  std::erase(wanted, "");
+  return wanted;
 }
 
 bool SnapshotFilter::matches(const Snapshot& snapshot) const {
-  if (!hosts.empty() && !contains(hosts, snapshot.hostname)) return false;
+  const std::vector<std::string> wanted = wanted_hosts();
+  if (!wanted.empty() && !contains(wanted, snapshot.hostname)) return false;
   if (!contains_all(snapshot.paths, paths)) return false;
   return tags.empty() || std::any_of(tags.begin(), tags.end(), [&](const std::string& list) {
            return list.empty() ? snapshot.tags.empty() : contains_all(snapshot.tags, split_tags(list));
@@ -128,6 +144,22 @@ std::string local_time_text(const Snapshot& snapshot) {
   localtime_r(&seconds, &parts);
   char text[32];
   return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts)};
+}
+
+std::string long_time_text(const Snapshot& snapshot) {
+  const base::Time instant = snapshot.instant();
+  const auto whole = std::chrono::floor<std::chrono::seconds>(instant);
+  const std::time_t seconds = whole.time_since_epoch().count();
+  std::tm parts{};
+  localtime_r(&seconds, &parts);
+  char text[40], zone[40];
+  std::string out(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts));
+  if (const auto fraction = (instant - whole).count(); fraction != 0) {
+    std::string digits = fmt::format(".{:09}", fraction);
+    digits.erase(digits.find_last_not_of('0') + 1);
+    out += digits;
+  }
+  return out + " " + std::string(zone, std::strftime(zone, sizeof zone, "%z %Z", &parts));
 }
 
 codec::Json snapshot_json(const Snapshot& snapshot) {

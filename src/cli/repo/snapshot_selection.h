@@ -13,7 +13,11 @@ namespace salvor::cli {
 struct SnapshotFilter {
   std::vector<std::string> hosts, tags, paths;  // each of tags is a comma list that must match as a whole
 
+  // --host (-H unless the command has that already), --tag and --path. Without --host, $RESTIC_HOST is the
+  // host; an empty --host unsets it.
   void add_to(CLI::App* command);
+  // The hosts after flags and environment; empty: any.
+  std::vector<std::string> wanted_hosts() const;
   bool empty() const { return hosts.empty() && tags.empty() && paths.empty(); }
   bool matches(const repository::Snapshot& snapshot) const;
 };
@@ -39,6 +43,8 @@ SelectedFolder select_snapshot(RepoSession& session, const std::string& argument
 
 // "2026-11-22 23:10:58" of a snapshot in this machine's zone.
 std::string local_time_text(const repository::Snapshot& snapshot);
+// "2026-11-22 23:10:58.123 +0100 CET", as Go prints a time.
+std::string long_time_text(const repository::Snapshot& snapshot);
 // As a command's --json shows it: the stored document with "id" and "short_id".
 codec::Json snapshot_json(const repository::Snapshot& snapshot);
 

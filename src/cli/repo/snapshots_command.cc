@@ -15,7 +15,7 @@ struct SnapshotsFlags {
   std::vector<std::string> ids;
   std::string group_by;
   int latest = 0;
-  bool compact = false;
+  bool compact = false, only_last = false;
 };
 
 // The newest `count` of each host and path set.
@@ -66,7 +66,8 @@ int run_snapshots(RepoSession& session, const SnapshotsFlags& flags) {
   std::vector<Snapshot> snapshots = select_snapshots(session, flags.ids, flags.filter);
   std::sort(snapshots.begin(), snapshots.end(),
             [](const auto& a, const auto& b) { return a.instant() < b.instant(); });
-  if (flags.latest > 0) snapshots = newest_of_each(snapshots, flags.latest);
+  const int latest = flags.only_last ? 1 : flags.latest;
+  if (latest > 0) snapshots = newest_of_each(snapshots, latest);
   if (!flags.group_by.empty()) {
     print_grouped(session, std::move(snapshots), flags);
   } else if (session.flags().json) {
@@ -144,21 +145,28 @@ void add_snapshots_command(CLI::App& repo, const RepoCommonPointer& common) {
   CLI::App* command =
       add_repo_command(repo, common, "snapshots", "List all snapshots",
                        [flags](RepoSession& session) { return run_snapshots(session, *flags); });
-  command->add_option("ids", flags->ids, "snapshot IDs");
+  command->add_option("snapshotID", flags->ids, "snapshot IDs");
   flags->filter.add_to(command);
-  add_list_option(command, "-H", flags->filter.hosts, "only consider snapshots for this host");
   command->add_flag("-c,--compact", flags->compact, "use compact output format");
-  command->add_option("--latest", flags->latest, "only show the last n snapshots for each host and path");
-  command->add_option("-g,--group-by", flags->group_by, "group snapshots by host, paths and/or tags");
+  command->add_option("--latest", flags->latest, "only show the last n snapshots for each host and path")
+      ->type_name("n");
+  command->add_flag("--last", flags->only_last, "")->group("");  // what --latest 1 was called
+  command
+      ->add_option("-g,--group-by", flags->group_by,
+                   "group snapshots by host, paths and/or tags, separated by comma")
+      ->type_name("group");
+  add_examples(command,
+               "# All snapshots.\n{} repo snapshots\n\n"
+               "# The newest of each host and path, as JSON.\n{} repo snapshots --latest 1 --json\n\n"
+               "# Those with both tags, of one host.\n{} repo snapshots --tag nightly,db --host web1");
 }
 
 void add_tag_command(CLI::App& repo, const RepoCommonPointer& common) {
   const auto flags = std::make_shared<TagFlags>();
   CLI::App* command = add_repo_command(repo, common, "tag", "Modify tags on snapshots",
                                        [flags](RepoSession& session) { return run_tag(session, *flags); });
-  command->add_option("ids", flags->ids, "snapshot IDs");
+  command->add_option("snapshotID", flags->ids, "snapshot IDs");
   flags->filter.add_to(command);
-  add_list_option(command, "-H", flags->filter.hosts, "only consider snapshots for this host");
   add_list_option(command, "--set", flags->set, "tags which will replace the existing tags");
   add_list_option(command, "--add", flags->add, "tags which will be added to the existing tags");
   add_list_option(command, "--remove", flags->remove, "tags which will be removed from the existing tags");

@@ -102,6 +102,24 @@ void print_raw(RepoSession& session, const repository::RawDataStatistics& raw) {
       raw.compression_progress(), raw.compression_ratio(), raw.compression_space_saving());
 }
 
+void print_counts(RepoSession& session, const std::string& mode, const Counts& counts,
+                  std::size_t snapshots) {
+  const bool with_blobs = mode == "blobs-per-file";
+  if (session.flags().json) {
+    codec::Json json;
+    json["total_size"] = counts.size;
+    json["total_file_count"] = counts.files;
+    if (with_blobs) json["total_blob_count"] = counts.blobs;
+    json["snapshots_count"] = snapshots;
+    session.print_json(json);
+    return;
+  }
+  session.print("Stats in {} mode:\n     Snapshots processed:  {}\n", mode, snapshots);
+  if (with_blobs) session.print("        Total Blob Count:  {}\n", counts.blobs);
+  session.print("        Total File Count:  {}\n              Total Size:  {:<5}\n", counts.files,
+                format_bytes(counts.size));
+}
+
 int run_stats(RepoSession& session, const StatsFlags& flags) {
   const std::set<std::string> modes{"restore-size", "files-by-contents", "blobs-per-file", "raw-data"};
   if (!modes.contains(flags.mode)) {
@@ -117,27 +135,21 @@ int run_stats(RepoSession& session, const StatsFlags& flags) {
     return 0;
   }
   Counter counter(session.repository(), flags.mode);
+  TerminalProgress line(session.context().out, session.context().clock, !session.text());
+  std::size_t done = 0;
   for (const auto& snapshot : snapshots) {
     counter.begin_snapshot();
     const auto visit = [&](const std::string& path, const Node& node) {
       counter.count(path, node);
+      line.update(
+          {.items_done = done, .items_total = snapshots.size(), .current = path, .noun = "snapshots"});
       return true;
     };
     archive::visit_tree(session.repository(), snapshot.tree, visit, session.cancel());
+    ++done;
   }
-  if (session.flags().json) {
-    codec::Json json;
-    json["total_size"] = counter.counts.size;
-    json["total_file_count"] = counter.counts.files;
-    if (flags.mode == "blobs-per-file") json["total_blob_count"] = counter.counts.blobs;
-    json["snapshots_count"] = snapshots.size();
-    session.print_json(json);
-    return 0;
-  }
-  session.print("Stats in {} mode:\nSnapshots processed:   {}\n", flags.mode, snapshots.size());
-  if (flags.mode == "blobs-per-file") session.print("   Total Blob Count:   {}\n", counter.counts.blobs);
-  session.print("   Total File Count:   {}\n         Total Size:   {:<5}\n", counter.counts.files,
-                format_bytes(counter.counts.size));
+  line.clear();
+  print_counts(session, flags.mode, counter.counts, snapshots.size());
   return 0;
 }
 
@@ -147,11 +159,16 @@ void add_stats_command(CLI::App& repo, const RepoCommonPointer& common) {
   const auto flags = std::make_shared<StatsFlags>();
   CLI::App* command = add_repo_command(repo, common, "stats", "Scan the repository and show basic statistics",
                                        [flags](RepoSession& session) { return run_stats(session, *flags); });
-  command->add_option("ids", flags->ids, "snapshot IDs");
-  command->add_option("--mode", flags->mode,
-                      "restore-size (default), files-by-contents, blobs-per-file or raw-data");
+  command->add_option("snapshotID", flags->ids, "snapshot IDs, all if there are none");
+  command
+      ->add_option("--mode", flags->mode,
+                   "counting mode: restore-size (default), files-by-contents, blobs-per-file or raw-data")
+      ->type_name("mode");
   flags->filter.add_to(command);
-  add_list_option(command, "-H", flags->filter.hosts, "only consider snapshots for this host");
+  add_examples(command,
+               "# How much a restore of the newest snapshot would write.\n{} repo stats latest\n\n"
+               "# What all snapshots of a host take in the repository, and how well it is compressed.\n"
+               "{} repo stats --mode raw-data --host web1");
 }
 
 }  // namespace salvor::cli
