@@ -2,6 +2,7 @@
 
 #include <zstd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 
@@ -93,9 +94,16 @@ void zstd_decompress(std::string_view data, std::span<char> out) {
 }
 
 std::string zstd_decompress(std::string_view data, size_t max_size) {
+  std::string out;
+  const unsigned long long known = ZSTD_getFrameContentSize(data.data(), data.size());
+  // In one go, unless the size is that of a bomb.
+  if (known <= std::min(max_size, data.size() * 64) &&
+      ZSTD_findFrameCompressedSize(data.data(), data.size()) == data.size()) {
+    zstd_decompress(data, static_cast<size_t>(known), out);
+    return out;
+  }
   ZSTD_DCtx* context = decompressor();
   ZSTD_DCtx_reset(context, ZSTD_reset_session_and_parameters);
-  std::string out;
   ZSTD_inBuffer in{data.data(), data.size(), 0};
   size_t left = 1;
   while (in.pos < in.size || left != 0) {

@@ -1,7 +1,10 @@
 #include "repository/blob_index.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <mutex>
 #include <thread>
 
@@ -106,45 +109,38 @@ std::vector<IndexEntry> BlobIndex::Additions::take() {
   return std::exchange(slots_, {});
 }
 
+void BlobIndex::Signposts::set(const std::vector<IndexEntry>& entries) {
+  constexpr size_t kEntries = 32;  // between two of them, on average
+  bits_ = static_cast<int>(std::bit_width(entries.size() / kEntries));
+  starts_.assign((size_t{1} << bits_) + 1, 0);
+  for (const IndexEntry& entry : entries) ++starts_[part_of(prefix_of(entry.id)) + 1];
+  for (size_t i = 1; i < starts_.size(); ++i) starts_[i] += starts_[i - 1];
+}
+
 std::optional<size_t> BlobIndex::find_sorted(size_t type, const BlobId& id) const {
   const auto& entries = sorted_[type];
+  if (entries.empty()) return std::nullopt;
   const std::uint64_t wanted = prefix_of(id);
-  // Invariant: everything before `low` is less than the wanted prefix, everything from `high` on is not.
-  size_t low = 0, high = entries.size();
-  std::uint64_t low_value = 0, high_value = UINT64_MAX;
-  for (int step = 0; high - low > 8 && step < 4; ++step) {
-    // Interpolate, then take a margin towards the far side so that the bracket closes from both ends.
-    const auto width = static_cast<double>(high - low);
-    const double part =
-        static_cast<double>(wanted - low_value) / (static_cast<double>(high_value - low_value) + 1);
-    const size_t guess = std::min(high - 1, low + static_cast<size_t>(part * width));
-    const size_t margin = static_cast<size_t>(std::sqrt(width)) + 1;
-    if (prefix_of(entries[guess].id) < wanted) {
-      low = guess + 1;
-      low_value = prefix_of(entries[guess].id);
-      if (const size_t probe = guess + margin; probe < high && prefix_of(entries[probe].id) >= wanted) {
-        high = probe;
-        high_value = prefix_of(entries[probe].id);
-      }
-    } else {
-      high = guess;
-      high_value = prefix_of(entries[guess].id);
-      if (guess >= low + margin && prefix_of(entries[guess - margin].id) < wanted) {
-        low_value = prefix_of(entries[guess - margin].id);
-        low = guess - margin + 1;
-      }
-    }
+  const auto precedes = [&](const IndexEntry& entry) {
+    const std::uint64_t prefix = prefix_of(entry.id);
+    return prefix != wanted ? prefix < wanted
+                            : std::memcmp(entry.id.bytes.data(), id.bytes.data(), id.bytes.size()) < 0;
+  };
+  const auto [low, high, fraction] = signposts_[type].find(wanted);
+  constexpr size_t kLargestWalk = 256;
+  size_t at = low + static_cast<size_t>(fraction * static_cast<double>(high - low));
+  if (high - low > kLargestWalk) {
+    at = static_cast<size_t>(std::partition_point(entries.begin() + static_cast<std::ptrdiff_t>(low),
+                                                  entries.begin() + static_cast<std::ptrdiff_t>(high),
+                                                  precedes) -
+                             entries.begin());
+  } else {
+    // The guess is off by a few entries, which lie side by side in memory.
+    while (at < high && precedes(entries[at])) ++at;
+    while (at > low && !precedes(entries[at - 1])) --at;
   }
-  const auto found = std::lower_bound(entries.begin() + static_cast<std::ptrdiff_t>(low),
-                                      entries.begin() + static_cast<std::ptrdiff_t>(high), id,
-                                      [](const IndexEntry& entry, const BlobId& value) {
-                                        return std::memcmp(entry.id.bytes.data(), value.bytes.data(), 32) < 0;
-                                      });
-  // The loop's bracket is by prefix; ids that share it continue past `high`.
-  auto at = found;
-  while (at != entries.end() && std::memcmp(at->id.bytes.data(), id.bytes.data(), 32) < 0) ++at;
-  if (at == entries.end() || at->id != id) return std::nullopt;
-  return static_cast<size_t>(at - entries.begin());
+  if (at == high || entries[at].id != id) return std::nullopt;
+  return at;
 }
 
 bool BlobIndex::is_stored(const BlobHandle& blob) const {
@@ -251,6 +247,7 @@ void BlobIndex::merge_additions(size_t type) {
       entries[to] = added[--right];
     }
   }
+  signposts_[type].set(entries);
 }
 
 void BlobIndex::settle() {
@@ -278,8 +275,8 @@ BlobIndex::Loader::Loader(BlobIndex& index, std::uint64_t stored_size) : index_(
   index_.files_ = {};
   index_.marked_ = {};
   index_.additions_ = {};
-  for (auto& entries : index_.sorted_) {
-    entries = {};
+  index_.sorted_ = {};
+  for (auto& entries : entries_) {
     // An entry takes at least its id's 32 bytes in a file. What is reserved and never filled takes no memory.
     entries.reserve(stored_size / sizeof(BlobId));
   }
@@ -307,7 +304,7 @@ void BlobIndex::Loader::add(DecodedIndex file) {
     known.blobs += file.blobs[type].size();
     for (IndexEntry& entry : file.blobs[type]) {
       entry.pack = known.packs[entry.pack];
-      index_.sorted_[type].push_back(entry);
+      entries_[type].push_back(entry);
     }
   }
 }
@@ -317,10 +314,16 @@ void BlobIndex::Loader::finish() {
   numbers_ = {};
   // A file that names a pack unmarked makes it live, whatever another says.
   std::erase_if(index_.marked_, [&](const auto& marked) { return live_[marked.first]; });
-  for (auto& entries : index_.sorted_) {
+  for (size_t type = 0; type < 2; ++type) {
+    auto& entries = entries_[type];
     sort_entries(entries);
     entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
+    index_.signposts_[type].set(entries);
+    index_.sorted_[type] = std::move(entries);
   }
+#if defined(__GLIBC__)
+  malloc_trim(0);  // the decoded files are as large as the index
+#endif
 }
 
 }  // namespace salvor::repository

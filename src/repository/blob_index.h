@@ -1,7 +1,7 @@
-// Where every blob lies, in memory: 48 bytes a blob in arrays sorted by id, looked up by interpolation (ids
-// are uniform). Blobs added by this process go to a small hash table that is merged into the array as it
-// grows; blobs that are being saved are in a set of pending ones, so that no two threads store the same blob.
-// Threads: all methods may be called at the same time, but for those under "maintenance".
+// Where every blob lies, in memory: 48 bytes a blob in arrays sorted by id (ids are uniform: their first bits
+// lead close to the place). Blobs added by this process go to a small hash table that is merged into the
+// array as it grows; blobs that are being saved are in a set of pending ones, so that no two threads store
+// the same blob. Threads: all methods may be called at the same time, but for those under "maintenance".
 #pragma once
 
 #include <cstdint>
@@ -84,6 +84,7 @@ class BlobIndex {
 
    private:
     BlobIndex& index_;
+    std::array<std::vector<IndexEntry>, 2> entries_;
     std::unordered_map<PackId, std::uint32_t> numbers_;
     std::vector<bool> live_;  // by pack number: a file names it unmarked
   };
@@ -132,6 +133,27 @@ class BlobIndex {
     size_t used_ = 0;
   };
 
+  // Where parts of a sorted array begin: ids are uniform, so a few of their first bits lead close to the
+  // place.
+  class Signposts {
+   public:
+    struct Place {
+      size_t low, high;
+      double fraction;  // of the way from one to the other
+    };
+    void set(const std::vector<IndexEntry>& entries);
+    // `prefix`: an id's first eight bytes, of an array that is not empty.
+    Place find(std::uint64_t prefix) const {
+      const size_t part = part_of(prefix);
+      return {starts_[part], starts_[part + 1], static_cast<double>(prefix << bits_) * 0x1p-64};
+    }
+
+   private:
+    size_t part_of(std::uint64_t prefix) const { return bits_ == 0 ? 0 : prefix >> (64 - bits_); }
+    int bits_ = 0;
+    std::vector<std::uint32_t> starts_;
+  };
+
   std::optional<size_t> find_sorted(size_t type, const BlobId& id) const;
   bool is_stored(const BlobHandle& blob) const;
   bool is_marked(const IndexEntry& entry) const { return !marked_.empty() && marked_.contains(entry.pack); }
@@ -143,6 +165,7 @@ class BlobIndex {
   std::vector<IndexFile> files_;
   std::unordered_map<std::uint32_t, std::string> marked_;  // by pack number
   std::array<std::vector<IndexEntry>, 2> sorted_;
+  std::array<Signposts, 2> signposts_;  // of sorted_
   std::array<Additions, 2> additions_;
   std::unordered_set<BlobHandle> pending_;
   bool held_ = false;
