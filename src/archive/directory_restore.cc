@@ -1,8 +1,5 @@
 #include "archive/directory_restore.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <map>
 #include <unordered_set>
 #include <utility>
@@ -12,10 +9,10 @@
 #include "archive/path_pattern.h"
 #include "archive/restore_rules.h"
 #include "archive/restore_target.h"
+#include "archive/restore_verifier.h"
 #include "archive/target_cleanup.h"
 #include "archive/tree.h"
 #include "base/text.h"
-#include "codec/hash.h"
 
 namespace salvor::archive {
 namespace {
@@ -94,11 +91,9 @@ class Restorer {
     walk(tree, top, 0);
     begin_batch();
     finish_batch();
-    RestoreReport report;
-    if (request_.verify) verify(root, report);
-    const std::uint64_t verified = report.verified_files;
+    const std::uint64_t verified = request_.verify ? verify(root) : 0;
     tick();
-    report = tally_.take_report();
+    RestoreReport report = tally_.take_report();
     report.verified_files = verified;
     return report;
   }
@@ -313,9 +308,8 @@ class Restorer {
     running_ = {};
   }
 
-  void verify(const BlobId& root, RestoreReport& report);
-  void verify_tree(TreeReader& tree, const std::string& directory, RestoreReport& report);
-  void verify_file(const Node& node, const std::string& directory);
+  std::uint64_t verify(const BlobId& root);
+  void verify_tree(TreeReader& tree, const std::string& directory, RestoreVerifier& verifier);
 
   Repository& repository_;
   const RestoreRequest& request_;
@@ -343,12 +337,16 @@ class Restorer {
   std::unordered_set<std::string> skipped_;
 };
 
-void Restorer::verify(const BlobId& root, RestoreReport& report) {
+std::uint64_t Restorer::verify(const BlobId& root) {
+  RestoreVerifier verifier(
+      repository_, target_, cancel_,
+      [this](const std::string& item, const base::Error& error) { report(item, error); });
   TreeReader tree = open_tree(repository_, root, cancel_);
-  verify_tree(tree, "", report);
+  verify_tree(tree, "", verifier);
+  return verifier.finish();
 }
 
-void Restorer::verify_tree(TreeReader& tree, const std::string& directory, RestoreReport& result) {
+void Restorer::verify_tree(TreeReader& tree, const std::string& directory, RestoreVerifier& verifier) {
   Node node;
   while (tree.next(node)) {
     cancel_.check();
@@ -357,41 +355,14 @@ void Restorer::verify_tree(TreeReader& tree, const std::string& directory, Resto
     try {
       if (node.type == NodeType::kDirectory && node.subtree && selection_.may_select_below(item)) {
         TreeReader below = open_tree(repository_, *node.subtree, cancel_);
-        verify_tree(below, path, result);
+        verify_tree(below, path, verifier);
       } else if (node.type == NodeType::kFile && selection_.selects(item) && !skipped_.contains(item)) {
-        verify_file(node, directory);
-        ++result.verified_files;
+        verifier.add(directory, node);
       }
     } catch (const base::Error& error) {
       report(item, error);
     }
     node = {};
-  }
-}
-
-void Restorer::verify_file(const Node& node, const std::string& directory) {
-  const base::Fd file = walker_.open_file(directory, node.name, O_RDONLY);
-  std::string buffer;
-  std::uint64_t offset = 0;
-  for (const BlobId& id : node.content) {
-    cancel_.check();
-    const auto length = repository_.blob_size({BlobType::kData, id});
-    if (!length) base::fail(ErrorCode::kCorrupt, "blob {} is not in the repository", id.hex());
-    buffer.resize(*length);
-    std::size_t have = 0;
-    while (have < buffer.size()) {
-      const ssize_t got =
-          pread(file.get(), buffer.data() + have, buffer.size() - have, static_cast<off_t>(offset + have));
-      if (got <= 0) base::fail(ErrorCode::kCorrupt, "the restored file is too short");
-      have += static_cast<std::size_t>(got);
-    }
-    if (codec::sha256(buffer) != id.bytes) {
-      base::fail(ErrorCode::kCorrupt, "the restored file differs from the snapshot at offset {}", offset);
-    }
-    offset += *length;
-  }
-  if (lseek(file.get(), 0, SEEK_END) != static_cast<off_t>(offset)) {
-    base::fail(ErrorCode::kCorrupt, "the restored file is too long");
   }
 }
 

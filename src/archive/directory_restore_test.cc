@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "archive/archive_test_support.h"
+#include "archive/restore_verifier.h"
 #include "archive/tree.h"
 #include "storage/memory_object_store.h"
 
@@ -238,6 +239,39 @@ TEST_F(DirectoryRestoreTest, ABlobThatIsUsedInManyPlacesIsWrittenToAllOfThem) {
   EXPECT_THAT(report.errors, IsEmpty());
   EXPECT_TRUE(base::read_file(target_ / "twice") == part + part + "end");
   EXPECT_TRUE(base::read_file(target_ / "zother") == part);
+}
+
+TEST_F(DirectoryRestoreTest, VerifyingNamesEveryFileThatDiffers) {
+  std::vector<Node> nodes;
+  std::vector<std::string> encoded;
+  for (const char* name : {"right", "changed", "short", "long", "gone", "empty"}) {
+    nodes.push_back(file(name, testing::noise(nodes.size(), 5'000'000)));
+    nodes.back().content.push_back(repository_->save_blob(BlobType::kData, "end").id);
+    if (nodes.size() == 6) nodes.back().content.clear();
+    encoded.push_back(encode(nodes.back()));
+  }
+  save(encoded);
+  EXPECT_THAT(world_.restore(*repository_, target_).errors, IsEmpty());
+  fs::resize_file(target_ / "short", 5'000'002);
+  write(target_ / "long", base::read_file(target_ / "long") + "x");
+  std::string changed = base::read_file(target_ / "changed");
+  changed[5'000'001] = 'x';
+  write(target_ / "changed", changed);
+  fs::remove(target_ / "gone");
+  const RestoreTarget target(target_);
+  std::vector<std::string> reported;
+  const base::CancelToken cancel;
+  RestoreVerifier verifier(*repository_, target, cancel,
+                           [&](const std::string& item, const base::Error& error) {
+                             reported.push_back(item + ": " + error.message());
+                           });
+  for (const Node& node : nodes) verifier.add("", node);
+  EXPECT_EQ(verifier.finish(), 2U);
+  EXPECT_THAT(reported,
+              ::testing::UnorderedElementsAre(
+                  HasSubstr("/changed: the restored file differs from the snapshot at offset 5000000"),
+                  HasSubstr("/short: the restored file is too short"),
+                  HasSubstr("/long: the restored file is too long"), HasSubstr("/gone: ")));
 }
 
 TEST_F(DirectoryRestoreTest, ADryRunWritesNothing) {
