@@ -26,7 +26,7 @@ using repository::BlobLocation;
 using repository::BlobType;
 using repository::PlacedBlob;
 
-constexpr std::size_t kFilesPerBatch = 8'192;
+constexpr std::size_t kFilesPerBatch = 4'096;
 constexpr std::size_t kPartsPerBatch = 200'000;
 constexpr int kOpenFiles = 256;                      // beyond this, files are closed after each write
 constexpr std::uint64_t kPreallocateFrom = 1 << 16;  // bytes; one write allocates a smaller file as well

@@ -111,6 +111,11 @@ class Restorer {
     std::string directory, name, item;
     std::string first_directory, first_name;
   };
+  // What is due when the files of a batch are there.
+  struct Batch {
+    std::vector<Link> links;
+    std::vector<std::pair<std::string, Node>> left;  // directories to get their metadata, children first
+  };
 
   void tick() const {
     if (progress_) progress_(tally_.progress());
@@ -279,17 +284,22 @@ class Restorer {
     tally_.finish_other(item);
   }
 
-  // Fills the files planned so far, in the background, once the batch before is finished.
+  // Fills the files planned so far, in the background, once those of the batch before are there.
   void begin_batch() {
-    finish_batch();
-    running_ = std::exchange(planned_, {});
+    content_.finish([this] { tick(); });
+    const Batch finished = std::exchange(running_, std::exchange(planned_, {}));
     content_.start();
+    complete(finished);
   }
 
-  // When its files are there, links to them and the directories that were left can be finished.
   void finish_batch() {
     content_.finish([this] { tick(); });
-    for (const Link& link : running_.links) {
+    complete(std::exchange(running_, {}));
+  }
+
+  // The files of a batch are there: links to them, and the directories that were left, can be finished.
+  void complete(const Batch& batch) {
+    for (const Link& link : batch.links) {
       try {
         if (!request_.dry_run)
           walker_.make_hard_link(link.first_directory, link.first_name, link.directory, link.name);
@@ -298,14 +308,13 @@ class Restorer {
         report(link.item, error);
       }
     }
-    for (const auto& [parent, node] : running_.left) {
+    for (const auto& [parent, node] : batch.left) {
       try {
         walker_.apply_metadata(parent, node);
       } catch (const base::Error& error) {
         report("/" + join(parent, node.name), error);
       }
     }
-    running_ = {};
   }
 
   std::uint64_t verify(const BlobId& root);
@@ -328,11 +337,6 @@ class Restorer {
     std::uint64_t seen;
   };
   std::map<std::pair<std::uint64_t, std::uint64_t>, FirstName> first_names_;  // by inode and device
-  // What is due when the files of a batch are there.
-  struct Batch {
-    std::vector<Link> links;
-    std::vector<std::pair<std::string, Node>> left;  // directories to get their metadata, children first
-  };
   Batch planned_, running_;
   std::unordered_set<std::string> skipped_;
 };
