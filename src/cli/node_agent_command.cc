@@ -2,6 +2,7 @@
 
 #include "cli/flag_values.h"
 #include "cli/server_command.h"
+#include "cli/service_client.h"
 #include "cli/version_command.h"
 #include "server/server.h"
 
@@ -52,7 +53,7 @@ void run(CommandContext& context, const Flags& flags, const Arguments&) {
   const base::Logger logger(base::stderr_log_sink(parse_log_level(flags.log_level)));
   kube::Client client(
       kube::load_connection({.path = context.flags.kubeconfig, .context = context.flags.kubecontext}),
-      {.user_agent = "salvor-node-agent"}, logger);
+      {.retry = kPatient, .user_agent = "salvor-node-agent"}, logger);
   server::Server agent(client, options, context.clock, context.random, logger);
   logger.info("starting node agent {} for node {} in namespace {}", program_version(), options.node_name,
               options.name_space);

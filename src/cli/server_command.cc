@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "cli/flag_values.h"
+#include "cli/service_client.h"
 #include "cli/version_command.h"
 #include "server/server.h"
 
@@ -122,7 +123,8 @@ void run(CommandContext& context, const Flags& flags, const Arguments&) {
   const base::Logger logger(base::stderr_log_sink(parse_log_level(flags.log_level)));
   kube::Client client(
       kube::load_connection({.path = context.flags.kubeconfig, .context = context.flags.kubecontext}),
-      {.queries_per_second = flags.queries_per_second, .user_agent = "salvor-server"}, logger);
+      {.retry = kPatient, .queries_per_second = flags.queries_per_second, .user_agent = "salvor-server"},
+      logger);
   server::Server server(client, flags.resolve(context), context.clock, context.random, logger);
   logger.info("starting server {} for namespace {} at {}", program_version(), context.name_space(),
               client.connection().server);

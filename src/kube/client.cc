@@ -17,9 +17,10 @@ struct Client::Impl {
   Transport transport;
 
   Json send_json(const std::string& method, const std::string& path, const Json& body,
-                 const std::string& content_type, const CancelToken& cancel) {
+                 const std::string& content_type, bool repeatable, const CancelToken& cancel) {
     const auto text = codec::to_json(body, 0, false);
-    const auto response = transport.require({method, path, text, content_type, "application/json"}, cancel);
+    const auto response =
+        transport.require({method, path, text, content_type, "application/json", repeatable}, cancel);
     return codec::parse_json(response.body, path);
   }
 };
@@ -86,17 +87,17 @@ Json Client::require(const GroupVersionResource& gvr, const ObjectName& name, co
 
 Json Client::create(const GroupVersionResource& gvr, const Json& object, const CancelToken& cancel) {
   return impl_->send_json("POST", collection_path(gvr, namespace_of(object)), object, "application/json",
-                          cancel);
+                          !name_of(object).empty(), cancel);
 }
 
 Json Client::update(const GroupVersionResource& gvr, const Json& object, const CancelToken& cancel) {
   const auto path = path_of(gvr, {namespace_of(object), name_of(object)}, "update");
-  return impl_->send_json("PUT", path, object, "application/json", cancel);
+  return impl_->send_json("PUT", path, object, "application/json", true, cancel);
 }
 
 Json Client::update_status(const GroupVersionResource& gvr, const Json& object, const CancelToken& cancel) {
   const auto path = path_of(gvr, {namespace_of(object), name_of(object)}, "update") + "/status";
-  return impl_->send_json("PUT", path, object, "application/json", cancel);
+  return impl_->send_json("PUT", path, object, "application/json", true, cancel);
 }
 
 Json Client::patch(const GroupVersionResource& gvr, const ObjectName& name, PatchType type, const Json& patch,
@@ -104,7 +105,8 @@ Json Client::patch(const GroupVersionResource& gvr, const ObjectName& name, Patc
   auto path = path_of(gvr, name, "patch");
   if (!subresource.empty()) path += "/" + subresource;
   if (type == PatchType::kApply) path += "?fieldManager=salvor&force=true";
-  return impl_->send_json("PATCH", path, patch, std::string(content_type_of(type)), cancel);
+  return impl_->send_json("PATCH", path, patch, std::string(content_type_of(type)), type != PatchType::kJson,
+                          cancel);
 }
 
 bool Client::remove(const GroupVersionResource& gvr, const ObjectName& name, const std::string& propagation,
@@ -113,8 +115,8 @@ bool Client::remove(const GroupVersionResource& gvr, const ObjectName& name, con
   if (!propagation.empty()) options["propagationPolicy"] = propagation;
   if (!uid.empty()) options["preconditions"] = {{"uid", uid}};
   const auto body = codec::to_json(options);
-  const ApiRequest request{"DELETE", path_of(gvr, name, "delete"), body, "application/json",
-                           "application/json"};
+  const ApiRequest request{"DELETE",           path_of(gvr, name, "delete"), body,
+                           "application/json", "application/json",           true};
   const auto response = impl_->transport.send(request, cancel);
   if (response.status == 404) return false;
   if (response.status / 100 != 2)

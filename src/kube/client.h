@@ -4,8 +4,9 @@
 // A Status answer becomes a base::Error: 400 and 422 kInvalidArgument, 401 kUnauthenticated, 403
 // kPermissionDenied, 404 kNotFound, 409 kAlreadyExists when reason is AlreadyExists, else kConflict, 410
 // kGone, 429 and 5xx kUnavailable (retryable), 504 kTimeout (retryable). StatusError, below, also carries
-// reason and details. 429, 503 and connections that were refused are repeated inside a call, honouring
-// Retry-After, up to ClientOptions::retry; after a connection that broke, only reads are repeated.
+// reason and details. What may pass is repeated inside a call up to ClientOptions::retry, honouring
+// Retry-After; after a broken connection or 5xx only reads and writes that may happen twice (a named create,
+// update, remove).
 #pragma once
 
 #include <chrono>
@@ -55,8 +56,8 @@ struct ListOptions {
   std::string label_selector;
   std::string field_selector;
   int page_size = 500;  // 0: one answer
-  // Later pages ask for fewer objects when a page was larger than this, so that lists of large objects stay
-  // bounded.
+  // Later pages ask for fewer objects when a page was larger than this; an answer four times as large is
+  // broken off and asked for in smaller pages.
   size_t page_bytes = 4 * 1024 * 1024;
 };
 

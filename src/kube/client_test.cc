@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 
 #include "kube/discovery.h"
 #include "kube/scripted_server_test_support.h"
@@ -25,6 +26,9 @@ ErrorCode code_of(const std::function<void()>& function) {
   ADD_FAILURE() << "no error";
   return ErrorCode::kInternal;
 }
+
+// What a server that waits for its API server asks for; far more than any error needs that will not pass.
+constexpr int kMany = 10'000;
 
 TEST(ClientTest, MapsStatusAnswersToTypedErrors) {
   const std::vector<std::tuple<int, std::string, ErrorCode>> cases = {
@@ -90,7 +94,7 @@ TEST(ClientTest, RepeatsTooManyRequestsAndHonoursRetryAfter) {
   EXPECT_EQ(calls, 3);
 }
 
-TEST(ClientTest, RepeatsReadsButNotWritesAfterInternalErrors) {
+TEST(ClientTest, RepeatsAfterInternalErrorsWhatMayBeDoneTwice) {
   std::atomic<int> calls = 0;
   ScriptedServer server([&](const Request&) {
     ++calls;
@@ -99,12 +103,70 @@ TEST(ClientTest, RepeatsReadsButNotWritesAfterInternalErrors) {
   auto client = server.client();
   EXPECT_EQ(code_of([&] { client.require(resources::kPods, {"ns", "x"}); }), ErrorCode::kUnavailable);
   EXPECT_EQ(calls, 4);
-  calls = 0;
-  EXPECT_EQ(code_of([&] {
-              client.update(resources::kPods, {{"metadata", {{"name", "x"}, {"namespace", "ns"}}}});
+  const auto calls_of = [&](const std::function<void()>& function) {
+    calls = 0;
+    EXPECT_EQ(code_of(function), ErrorCode::kUnavailable);
+    return calls.load();
+  };
+  const ObjectName name{"ns", "x"};
+  const Json named = {{"metadata", {{"name", "x"}, {"namespace", "ns"}}}};
+  EXPECT_EQ(calls_of([&] { client.update(resources::kPods, named); }), 4);
+  EXPECT_EQ(calls_of([&] { client.create(resources::kPods, named); }), 4);
+  EXPECT_EQ(calls_of([&] { client.remove(resources::kPods, name); }), 4);
+  EXPECT_EQ(calls_of([&] { client.patch(resources::kPods, name, PatchType::kMerge, Json::object()); }), 4);
+  EXPECT_EQ(calls_of([&] { client.patch(resources::kPods, name, PatchType::kJson, Json::array()); }), 1);
+  EXPECT_EQ(calls_of([&] {
+              client.create(resources::kPods, {{"metadata", {{"generateName", "x-"}, {"namespace", "ns"}}}});
             }),
-            ErrorCode::kUnavailable);
-  EXPECT_EQ(calls, 1);
+            1);
+}
+
+TEST(ClientTest, WaitsPatientlyForAServerThatIsGoneOrOverloaded) {
+  for (const int status : {429, 503}) {
+    std::atomic<int> calls = 0;
+    ScriptedServer server([&](const Request&) {
+      if (++calls < 50) return Answer{status, status_body(status, "Unavailable", "later"), {}};
+      return Answer{200, R"({"kind":"Pod","metadata":{"name":"x"}})", {}};
+    });
+    auto options = ScriptedServer::quick();
+    options.retry.attempts = kMany;
+    EXPECT_EQ(name_of(server.client(options).require(resources::kPods, {"ns", "x"})), "x");
+    EXPECT_EQ(calls, 50);
+  }
+}
+
+TEST(ClientTest, HasNoPatienceWithAWebhookThatFails) {
+  std::atomic<int> calls = 0;
+  ScriptedServer server([&](const Request&) {
+    ++calls;
+    return Answer{500, status_body(500, "InternalError", "failed calling webhook"), {}};
+  });
+  auto options = ScriptedServer::quick();
+  options.retry.attempts = kMany;
+  EXPECT_EQ(
+      code_of([&] {
+        server.client(options).create(resources::kPods, {{"metadata", {{"name", "x"}, {"namespace", "ns"}}}});
+      }),
+      ErrorCode::kUnavailable);
+  EXPECT_EQ(calls, 5);
+}
+
+TEST(ClientTest, FindsAServerAgainThatCameBackAfterItsAttempts) {
+  std::uint16_t port = 0;
+  {
+    ScriptedServer first([](const Request&) { return Answer{}; });
+    port = first.port();
+  }
+  Connection connection;
+  connection.server = "http://127.0.0.1:" + std::to_string(port);
+  auto options = ScriptedServer::quick();
+  options.retry.attempts = kMany;
+  Client client(connection, options);
+  auto answer = std::async(std::launch::async, [&] { return client.require(resources::kPods, {"ns", "x"}); });
+  // Longer than all attempts without patience take.
+  ASSERT_EQ(answer.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
+  ScriptedServer second([](const Request&) { return Answer{200, R"({"metadata":{"name":"x"}})", {}}; }, port);
+  EXPECT_EQ(name_of(answer.get()), "x");
 }
 
 TEST(ClientTest, RefusedConnectionsAreRepeatedThenReported) {

@@ -23,6 +23,7 @@ const char* const kAggregated =
 Json get_json(Transport& transport, const std::string& path, const std::string& accept,
               const base::CancelToken& cancel) {
   ApiRequest request;
+  request.patient = false;
   request.path = path;
   request.accept = accept;
   return codec::parse_json(transport.require(request, cancel).body, path);

@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <future>
 
 #include "kube/raw_item.h"
 #include "net/url.h"
@@ -19,28 +20,28 @@ constexpr int kMostRestarts = 5;
 
 struct Page {
   std::string resource_version, next;
-  size_t items = 0;
 };
 
 class PageReader {
  public:
   explicit PageReader(const GroupVersionResource& gvr) : gvr_(gvr) {}
 
-  std::string& buffer() { return buffer_; }
-
-  // What `item` throws passes through; what is wrong with the bytes is kCorrupt.
-  Page read(const std::function<void(std::string_view)>& item) {
-    buffer_.reserve(buffer_.size() + simdjson::SIMDJSON_PADDING);
+  // What `item` throws passes through; what is wrong with the bytes is kCorrupt. `head` is told the list's
+  // metadata before any item.
+  Page read(std::string& buffer, const std::function<void(const Page&)>& head,
+            const std::function<void(std::string_view)>& item) {
+    buffer.reserve(buffer.size() + simdjson::SIMDJSON_PADDING);
     try {
-      return read_document(item);
+      return read_document(buffer, head, item);
     } catch (const simdjson::simdjson_error& error) {
       fail(ErrorCode::kCorrupt, "cannot read the list of {}: {}", gvr_.group_resource(), error.what());
     }
   }
 
  private:
-  Page read_document(const std::function<void(std::string_view)>& item) {
-    auto document = parser_.iterate(buffer_.data(), buffer_.size(), buffer_.capacity());
+  Page read_document(std::string& buffer, const std::function<void(const Page&)>& head,
+                     const std::function<void(std::string_view)>& item) {
+    auto document = parser_.iterate(buffer.data(), buffer.size(), buffer.capacity());
     Page page;
     const auto api_version = text(document, "apiVersion");
     auto kind = text(document, "kind");
@@ -53,6 +54,7 @@ class PageReader {
         if (name == "continue") page.next = std::string_view(field.value().get_string());
       }
     }
+    head(page);
     simdjson::ondemand::value items;
     if (!present(document.find_field_unordered("items").get(items)))
       fail(ErrorCode::kCorrupt, "the list of {} has no items", gvr_.group_resource());
@@ -62,7 +64,6 @@ class PageReader {
       std::string_view raw = object.raw_json();
       while (!raw.ends_with('}')) raw.remove_suffix(1);
       item(complete_item(raw, api_version, kind, scratch_));
-      ++page.items;
     }
     return page;
   }
@@ -82,7 +83,7 @@ class PageReader {
 
   const GroupVersionResource& gvr_;
   simdjson::ondemand::parser parser_;
-  std::string buffer_, scratch_;
+  std::string scratch_;
 };
 
 std::string list_path(const GroupVersionResource& gvr, const std::string& name_space,
@@ -97,12 +98,82 @@ std::string list_path(const GroupVersionResource& gvr, const std::string& name_s
   return path;
 }
 
-int next_limit(int limit, const ListOptions& options, const Page& page, size_t bytes) {
-  if (limit == 0 || page.items == 0 || options.page_bytes == 0) return limit;
-  const auto each = std::max<size_t>(1, bytes / page.items);
-  return static_cast<int>(
-      std::clamp<size_t>(options.page_bytes / each, 1, static_cast<size_t>(options.page_size)));
-}
+// Fetches pages, one ahead of the one that is read, in a thread of its own.
+class PageFetcher {
+ public:
+  PageFetcher(Transport& transport, const GroupVersionResource& gvr, const std::string& name_space,
+              const ListOptions& options, const base::CancelToken& cancel)
+      : transport_(transport),
+        gvr_(gvr),
+        name_space_(name_space),
+        options_(options),
+        limit_(options.page_size),
+        forward_(cancel.stop_token(), [this] { ended_.cancel(); }) {}
+  // A page that nobody reads any more is broken off.
+  ~PageFetcher() { ended_.cancel(); }
+  PageFetcher(const PageFetcher&) = delete;
+  PageFetcher& operator=(const PageFetcher&) = delete;
+
+  // The first page has nothing to run beside: it is fetched by who waits for it.
+  void start(std::string token) {
+    const auto how = token.empty() ? std::launch::deferred : std::launch::async;
+    next_ = std::async(how, [this, token = std::move(token)] { fetch(token); });
+  }
+  // The page that start() asked for; the one before is gone then.
+  const net::HttpResponse& wait() {
+    next_.get();
+    std::swap(buffer_, coming_);
+    response_ = std::move(coming_response_);
+    return response_;
+  }
+  std::string& buffer() { return buffer_; }
+  const std::string& path() const { return path_; }
+  // Later pages ask for as many as fit.
+  void adapt(size_t bytes) {
+    if (limit_ == 0 || options_.page_bytes == 0) return;
+    const auto each = std::max<size_t>(1, bytes / static_cast<size_t>(limit_));
+    limit_ = static_cast<int>(
+        std::clamp<size_t>(options_.page_bytes / each, 1, static_cast<size_t>(options_.page_size)));
+  }
+
+ private:
+  void fetch(const std::string& token) {
+    const size_t most = kMostOver * options_.page_bytes;
+    if (coming_.capacity() > most) std::string().swap(coming_);
+    for (;;) {
+      path_ = list_path(gvr_, name_space_, options_, limit_, token);
+      ApiRequest request;
+      request.path = path_;
+      try {
+        coming_response_ = transport_.send_into(request, coming_, limit_ > 1 ? most : 0, ended_.token());
+        return;
+      } catch (const base::Error&) {
+        if (most == 0 || coming_.size() <= most || limit_ <= 1) throw;
+      }
+      limit_ = std::max(1, limit_ / kFewer);
+      transport_.logger().debug("listing {} in pages of {}: objects are large", gvr_.group_resource(),
+                                limit_);
+    }
+  }
+
+  static constexpr size_t kMostOver = 4;  // pages may grow to so many times page_bytes
+  static constexpr int kFewer = 8;
+
+  Transport& transport_;
+  const GroupVersionResource& gvr_;
+  const std::string& name_space_;
+  const ListOptions& options_;
+  base::CancelSource ended_;
+  // Between start and wait these belong to the thread that fetches.
+  int limit_;
+  std::string path_, coming_;
+  net::HttpResponse coming_response_;
+
+  std::string buffer_;
+  net::HttpResponse response_;
+  std::stop_callback<std::function<void()>> forward_;
+  std::future<void> next_;  // last: its destructor waits for the thread
+};
 
 }  // namespace
 
@@ -110,25 +181,30 @@ std::string list_pages(Transport& transport, const GroupVersionResource& gvr, co
                        const ListOptions& options, const std::function<void(std::string_view raw)>& item,
                        const std::function<void()>& restart, const base::CancelToken& cancel) {
   PageReader reader(gvr);
-  int limit = options.page_size, restarts = 0;
-  std::string token;
+  PageFetcher pages(transport, gvr, name_space, options, cancel);
+  int restarts = 0;
+  bool continued = false;
+  pages.start("");
   for (;;) {
+    const auto& response = pages.wait();
     cancel.check();
-    ApiRequest request;
-    request.path = list_path(gvr, name_space, options, limit, token);
-    const auto response = transport.send_into(request, reader.buffer(), cancel);
-    if (response.status == 410 && !token.empty() && restart && ++restarts <= kMostRestarts) {
-      token.clear();
+    if (response.status == 410 && continued && restart && ++restarts <= kMostRestarts) {
+      continued = false;
       restart();
+      pages.start("");
       continue;
     }
-    if (response.status / 100 != 2)
-      throw status_error(response.status, response.body, request.method, request.path);
-    auto page = reader.read(item);
+    if (response.status / 100 != 2) throw status_error(response.status, response.body, "GET", pages.path());
+    const auto page = reader.read(
+        pages.buffer(),
+        [&](const Page& head) {
+          if (head.next.empty()) return;
+          continued = true;
+          pages.adapt(pages.buffer().size());
+          pages.start(head.next);
+        },
+        item);
     if (page.next.empty()) return page.resource_version;
-    limit = next_limit(limit, options, page, reader.buffer().size());
-    if (reader.buffer().capacity() > 4 * options.page_bytes) std::string().swap(reader.buffer());
-    token = std::move(page.next);
   }
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 
 #include "kube/client.h"
 #include "kube/raw_item.h"
@@ -24,6 +25,13 @@ std::string page(const std::string& version, const std::string& next, const std:
 std::string item(const std::string& name, const std::string& version = "1", const std::string& uid = "") {
   return R"({"metadata":{"name":")" + name + R"(","namespace":"ns","uid":")" +
          (uid.empty() ? "u-" + name : uid) + R"(","resourceVersion":")" + version + R"("}})";
+}
+
+std::string items_of(int count, size_t name_size) {
+  std::string result;
+  for (int i = 0; i < count; ++i)
+    result += (result.empty() ? "" : ",") + item(std::string(name_size, static_cast<char>('a' + i % 26)));
+  return result;
 }
 
 std::string event(const std::string& type, const std::string& object) {
@@ -101,14 +109,69 @@ TEST(ListTest, LargeObjectsMakeLaterPagesSmaller) {
   ScriptedServer server([&](const Request& request) {
     limits.push_back(query_value(request, "limit"));
     return Answer{
-        200, page("7", limits.size() < 3 ? "more" : "", item(std::string(500, 'a')) + "," + item("b")), {}};
+        200, page("7", limits.size() < 3 ? "more" : "", items_of(std::stoi(limits.back()), 500)), {}};
   });
   ListOptions options;
-  options.page_size = 100;
-  options.page_bytes = 1500;
+  options.page_size = 5;
+  options.page_bytes = 2500;
   server.client().list(resources::kSecrets, "", options);
-  EXPECT_EQ(limits[0], "100");
-  EXPECT_EQ(limits[1], "2");
+  EXPECT_THAT(limits, ElementsAre("5", "2", "2"));
+}
+
+TEST(ListTest, AnAnswerThatIsFarTooLargeIsBrokenOffAndAskedForInSmallerPages) {
+  std::vector<std::string> limits;
+  ScriptedServer server([&](const Request& request) {
+    limits.push_back(query_value(request, "limit"));
+    const bool last = query_value(request, "continue") == "t2";
+    const auto next = query_value(request, "continue").empty() ? "t1" : last ? "" : "t2";
+    return Answer{200, page("7", next, items_of(std::stoi(limits.back()), 10'000)), {}};
+  });
+  ListOptions options;
+  options.page_size = 64;
+  options.page_bytes = 50'000;
+  EXPECT_EQ(server.client().list(resources::kSecrets, "", options).size(), 8u + 2 + 2);
+  EXPECT_THAT(limits, ElementsAre("64", "8", "2", "2"));
+}
+
+TEST(ListTest, AnObjectLargerThanAnyPageStillArrives) {
+  ScriptedServer server([&](const Request& request) {
+    return Answer{200, page("7", "", items_of(std::stoi(query_value(request, "limit")), 300'000)), {}};
+  });
+  ListOptions options;
+  options.page_size = 3;
+  options.page_bytes = 1000;
+  EXPECT_EQ(server.client().list(resources::kSecrets, "", options).size(), 1u);
+}
+
+TEST(ListTest, FetchesTheNextPageWhileThisOneIsRead) {
+  std::promise<void> asked;
+  ScriptedServer server([&](const Request& request) {
+    if (query_value(request, "continue").empty()) return Answer{200, page("7", "t", item("a")), {}};
+    asked.set_value();
+    return Answer{200, page("7", "", item("b")), {}};
+  });
+  size_t items = 0;
+  server.client().list_raw(resources::kSecrets, "", {}, [&](std::string_view) {
+    if (items++ == 0) {
+      ASSERT_EQ(asked.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready);
+    }
+  });
+  EXPECT_EQ(items, 2u);
+}
+
+TEST(ListTest, APageThatNobodyWaitsForIsBrokenOff) {
+  std::promise<void> asked;
+  ScriptedServer server([&](const Request& request) {
+    if (query_value(request, "continue").empty()) return Answer{200, page("7", "t", item("a")), {}};
+    asked.set_value();
+    return Answer{200, "", {}, true, true};
+  });
+  EXPECT_THROW(server.client().list_raw(resources::kSecrets, "", {},
+                                        [&](std::string_view) {
+                                          asked.get_future().wait();
+                                          throw 5;
+                                        }),
+               int);
 }
 
 TEST(ListTest, StartsAgainWhenTheContinueTokenExpired) {

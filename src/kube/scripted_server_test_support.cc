@@ -4,8 +4,8 @@
 
 namespace salvor::kube {
 
-ScriptedServer::ScriptedServer(Script script)
-    : server_({},
+ScriptedServer::ScriptedServer(Script script, std::uint16_t port)
+    : server_({.port = port},
               [this, script = std::move(script)](const net::ServerRequest& request, net::ServerReply& reply) {
                 {
                   std::lock_guard lock(mutex_);

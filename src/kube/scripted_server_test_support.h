@@ -24,11 +24,12 @@ class ScriptedServer {
   };
   using Script = std::function<Answer(const net::ServerRequest&)>;
 
-  explicit ScriptedServer(Script script);
+  explicit ScriptedServer(Script script, std::uint16_t port = 0);
   // For exec: called with the accepted socket.
   ScriptedServer(std::vector<std::string> protocols,
                  std::function<void(const net::ServerRequest&, net::WebSocket&)>);
 
+  std::uint16_t port() const { return server_.port(); }
   std::string url() const;
   Client client(ClientOptions options = quick()) const;
   Connection connection() const;

@@ -38,16 +38,37 @@ std::optional<milliseconds> retry_after(const net::HttpResponse& response) {
 
 bool worth_repeating(const ApiRequest& request, const net::HttpResponse& response) {
   if (response.status == 429 || response.status == 503) return true;
-  return response.status >= 500 && (is_read(request) || retry_after(response));
+  return response.status >= 500 && (is_read(request) || request.repeatable || retry_after(response));
+}
+
+// How often a request is tried that was answered so, when `most` is what is patient enough for a server that
+// is gone. One that is overloaded or going down says 429 and 503; other errors pass soon where nothing but
+// the server itself is asked. A webhook that fails may do so for good, and for each object.
+int attempts_for(const ApiRequest& request, const net::HttpResponse& response, int most) {
+  constexpr int kFew = 5, kSome = 9;
+  if (response.status == 429) return most;
+  if (!request.patient) return std::min(most, kFew);
+  if (response.status == 503 || is_read(request)) return most;
+  const bool webhook = response.body.find("webhook") != std::string::npos;
+  return std::min(most, webhook ? kFew : kSome);
 }
 
 class BufferSink final : public base::Sink {
  public:
-  explicit BufferSink(std::string& buffer) : buffer_(buffer) {}
-  void write(std::string_view data) override { buffer_.append(data); }
+  BufferSink(std::string& buffer, size_t most, const std::string& path)
+      : buffer_(buffer), most_(most), path_(path) {}
+  void write(std::string_view data) override {
+    buffer_.append(data);
+    if (most_ > 0 && buffer_.size() > most_) {
+      base::fail(base::ErrorCode::kInvalidArgument, "the answer to GET {} is larger than {} bytes", path_,
+                 most_);
+    }
+  }
 
  private:
   std::string& buffer_;
+  const size_t most_;
+  const std::string& path_;
 };
 
 }  // namespace
@@ -115,7 +136,7 @@ void Transport::pace(const base::CancelToken& cancel) {
   if (wait.count() > 0 && !cancel.sleep(wait)) cancel.check();
 }
 
-net::HttpResponse Transport::attempt(const ApiRequest& request, std::string* buffer,
+net::HttpResponse Transport::attempt(const ApiRequest& request, base::Sink* body,
                                      const base::CancelToken& cancel) {
   pace(cancel);
   net::HttpRequest http_request;
@@ -125,30 +146,30 @@ net::HttpResponse Transport::attempt(const ApiRequest& request, std::string* buf
   http_request.headers.emplace_back("Accept", request.accept);
   if (!request.body.empty()) http_request.headers.emplace_back("Content-Type", request.content_type);
   http_request.body = request.body;
-  if (!buffer) return http()->send(http_request, cancel);
-  buffer->clear();
-  BufferSink sink(*buffer);
-  return http()->send(http_request, sink, cancel);
+  return body ? http()->send(http_request, *body, cancel) : http()->send(http_request, cancel);
 }
 
-net::HttpResponse Transport::repeat(const ApiRequest& request, std::string* buffer,
-                                    const base::CancelToken& cancel) {
+net::HttpResponse Transport::repeat(const ApiRequest& request, base::Sink* body,
+                                    const std::function<void()>& restart, const base::CancelToken& cancel) {
   bool renewed = false;
   for (int number = 1;; ++number) {
-    const bool last = number >= options_.retry.attempts;
     milliseconds delay{0};
     std::string reason;
     try {
-      auto response = attempt(request, buffer, cancel);
+      if (restart) restart();
+      auto response = attempt(request, body, cancel);
       if (response.status == 401 && !renewed && renew_credentials()) {
         renewed = true;
         continue;
       }
-      if (last || !worth_repeating(request, response)) return response;
+      if (!worth_repeating(request, response) ||
+          number >= attempts_for(request, response, options_.retry.attempts))
+        return response;
       delay = retry_after(response).value_or(base::backoff(options_.retry, number + 1, *random_));
       reason = fmt::format("HTTP {}", response.status);
     } catch (const base::Error& error) {
-      if (last || !error.retryable() || !(is_read(request) || never_sent(error))) throw;
+      const bool harmless = is_read(request) || request.repeatable || never_sent(error);
+      if (number >= options_.retry.attempts || !error.retryable() || !harmless) throw;
       delay = base::backoff(options_.retry, number + 1, *random_);
       reason = error.message();
     }
@@ -158,12 +179,14 @@ net::HttpResponse Transport::repeat(const ApiRequest& request, std::string* buff
 }
 
 net::HttpResponse Transport::send(const ApiRequest& request, const base::CancelToken& cancel) {
-  return repeat(request, nullptr, cancel);
+  return repeat(request, nullptr, nullptr, cancel);
 }
 
-net::HttpResponse Transport::send_into(const ApiRequest& request, std::string& buffer,
+net::HttpResponse Transport::send_into(const ApiRequest& request, std::string& buffer, size_t most,
                                        const base::CancelToken& cancel) {
-  return repeat(request, &buffer, cancel);
+  BufferSink sink(buffer, most, request.path);
+  return repeat(
+      request, &sink, [&] { buffer.clear(); }, cancel);
 }
 
 net::HttpResponse Transport::require(const ApiRequest& request, const base::CancelToken& cancel) {

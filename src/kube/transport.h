@@ -20,6 +20,12 @@ struct ApiRequest {
   std::string_view body = {};
   std::string content_type = "application/json";
   std::string accept = "application/json";
+  // A write that may be sent again after a connection that broke, although the first may have been carried
+  // out.
+  bool repeatable = false;
+  // Whether an answer 5xx is worth more than the attempts: not where a part of the API may be missing for
+  // good.
+  bool patient = true;
 };
 
 class Transport {
@@ -29,7 +35,9 @@ class Transport {
   // Repeats as client.h says.
   net::HttpResponse send(const ApiRequest& request, const base::CancelToken& cancel);
   // As send, but puts the body of a 2xx answer into `buffer`, replacing its content and keeping its capacity.
-  net::HttpResponse send_into(const ApiRequest& request, std::string& buffer,
+  // A body beyond `most` bytes is broken off with kInvalidArgument and `buffer` is then larger than that; 0:
+  // no limit.
+  net::HttpResponse send_into(const ApiRequest& request, std::string& buffer, size_t most,
                               const base::CancelToken& cancel);
   // As send, but throws a StatusError unless the answer is 2xx.
   net::HttpResponse require(const ApiRequest& request, const base::CancelToken& cancel);
@@ -50,8 +58,10 @@ class Transport {
 
  private:
   std::shared_ptr<net::HttpClient> http();
-  net::HttpResponse attempt(const ApiRequest& request, std::string* buffer, const base::CancelToken& cancel);
-  net::HttpResponse repeat(const ApiRequest& request, std::string* buffer, const base::CancelToken& cancel);
+  net::HttpResponse attempt(const ApiRequest& request, base::Sink* body, const base::CancelToken& cancel);
+  // `restart` comes before each attempt.
+  net::HttpResponse repeat(const ApiRequest& request, base::Sink* body, const std::function<void()>& restart,
+                           const base::CancelToken& cancel);
   void pace(const base::CancelToken& cancel);
 
   const Connection connection_;
