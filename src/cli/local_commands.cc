@@ -68,7 +68,7 @@ class BackupServer {
 };
 
 struct UpFlags {
-  std::string directory, node_name, log_level = "info", metrics_address;
+  std::string directory, node_name, log_level = "info", metrics_address, history = "5m";
   int port = 0;
   bool foreground = false, no_pods = false, no_server = false;
   void add_to(CLI::App& app) {
@@ -83,6 +83,10 @@ struct UpFlags {
     app.add_option("--metrics-address", metrics_address,
                    "The address to expose prometheus metrics, such as 127.0.0.1:8085. (default none)")
         ->type_name("string");
+    app.add_option("--watch-history", history,
+                   "How long old versions of objects are kept, from which watches and pages of lists go on. "
+                   "(default 5m)")
+        ->type_name("duration");
     app.add_flag("--foreground", foreground, "Stay in the foreground, log to standard error.");
     app.add_flag("--no-pods", no_pods, "Run no pods: they stay Pending. Then root is not needed.");
     app.add_flag("--no-server", no_server, "Run the API server and pods only, no backup server.");
@@ -102,7 +106,10 @@ void up(CommandContext& context, const UpFlags& flags, const Arguments&) {
   options.local = {.directory = directory_of(flags.directory),
                    .port = static_cast<std::uint16_t>(flags.port),
                    .node_name = flags.node_name,
-                   .run_pods = !flags.no_pods};
+                   .run_pods = !flags.no_pods,
+                   .history = parse_duration_flag("watch-history", flags.history)};
+  if (options.local.history < std::chrono::seconds(1))
+    throw FlagError("invalid argument for \"--watch-history\" flag: must be at least 1s");
   options.foreground = flags.foreground;
   options.log_level = parse_log_level(flags.log_level);
   server::ServerOptions server_options;

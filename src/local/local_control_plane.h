@@ -30,6 +30,8 @@ struct LocalOptions {
   std::uint16_t port = 0;  // 0: the one of the last run, else a free one
   std::string node_name;   // empty: this machine's host name
   bool run_pods = true;    // false: pods stay Pending (not root, or a server for tests)
+  // How long old versions of objects serve watches and pages of lists.
+  base::Duration history = std::chrono::minutes(5);
 };
 
 class LocalControlPlane {

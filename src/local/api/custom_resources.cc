@@ -102,6 +102,33 @@ void set_condition(Json& conditions, const char* type, const char* reason, const
 
 }  // namespace
 
+namespace {
+
+// What makes a schema structural: each value has a type, each array a schema of its items.
+void check_structure(const Json& schema, const std::string& at, std::vector<FailureCause>& found) {
+  const bool any_type = flag_at(schema, "x-kubernetes-int-or-string") ||
+                        flag_at(schema, "x-kubernetes-preserve-unknown-fields");
+  const std::string type = string_at(schema, "type");
+  if (type.empty() && !any_type)
+    found.push_back(causes::required(at + ".type", "must not be empty for specified object fields"));
+  const auto items = schema.find("items");
+  if (type == "array" && (items == schema.end() || !items->is_object())) {
+    found.push_back(causes::required(at + ".items", "must be specified"));
+  } else if (items != schema.end() && items->is_object()) {
+    check_structure(*items, at + ".items", found);
+  }
+  if (const auto additional = schema.find("additionalProperties");
+      additional != schema.end() && additional->is_object())
+    check_structure(*additional, at + ".additionalProperties", found);
+  const auto properties = schema.find("properties");
+  if (properties == schema.end() || !properties->is_object()) return;
+  for (const auto& [name, property] : properties->items()) {
+    if (property.is_object()) check_structure(property, fmt::format("{}.properties[{}]", at, name), found);
+  }
+}
+
+}  // namespace
+
 CustomResources::CustomResources(ObjectService& objects) : objects_(objects) {
   objects_.check_definition = [this](const Kind& kind, Json& definition, std::vector<FailureCause>& found) {
     check(kind, definition, found);
@@ -148,6 +175,8 @@ void CustomResources::check(const Kind&, Json& definition, std::vector<FailureCa
     } else if (string_at(*schema, "type") != "object") {
       found.push_back(causes::invalid(at + ".schema.openAPIV3Schema.type", string_at(*schema, "type"),
                                       "must be object at the root"));
+    } else if (!flag_at(definition, "spec.preserveUnknownFields")) {
+      check_structure(*schema, at + ".schema.openAPIV3Schema", found);
     }
   }
   if (stored != 1) {

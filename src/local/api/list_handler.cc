@@ -4,6 +4,7 @@
 #include "local/api/collection_handler.h"
 #include "local/api/json_paths.h"
 #include "local/api/object_selector.h"
+#include "local/api/option_errors.h"
 #include "local/api/table.h"
 
 namespace salvor::local {
@@ -42,15 +43,30 @@ std::int64_t parse_version(const std::string& text) {
   return std::stoll(text);
 }
 
+void check_match(const RequestInfo& info, const std::string& match, const std::string& version) {
+  if (match.empty()) return;
+  const char* const field = "resourceVersionMatch";
+  std::vector<FailureCause> found;
+  if (version.empty())
+    found.push_back(
+        causes::forbidden(field, "resourceVersionMatch is forbidden unless resourceVersion is provided"));
+  if (info.has("continue"))
+    found.push_back(causes::forbidden(field, "resourceVersionMatch is forbidden when continue is provided"));
+  if (match != "Exact" && match != "NotOlderThan")
+    found.push_back(causes::unsupported(field, match, {"Exact", "NotOlderThan", ""}));
+  if (match == "Exact" && version == "0")
+    found.push_back(
+        causes::forbidden(field, "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""));
+  if (!found.empty()) throw api_errors::invalid_options("ListOptions", found);
+}
+
 ListPlan plan_list(const Exchange& exchange, StateStore& store) {
   ListPlan plan;
   const RequestInfo& info = exchange.info;
   const std::string version = info.parameter("resourceVersion");
   const std::string match = info.parameter("resourceVersionMatch");
   plan.limit = static_cast<size_t>(std::max<std::int64_t>(0, info.integer("limit").value_or(0)));
-  if (!match.empty() && version.empty()) {
-    throw api_errors::bad_request("resourceVersionMatch is forbidden unless resourceVersion is provided");
-  }
+  check_match(info, match, version);
   if (const std::string token = info.parameter("continue"); !token.empty()) {
     if (!version.empty() && version != "0") {
       throw api_errors::bad_request("specifying resource version is not allowed when using continue");

@@ -135,10 +135,21 @@ void collect_paths(const Json& set, const std::string& prefix, std::vector<std::
   if (leaf) paths.push_back(prefix);
 }
 
+void drop_containers(Json& set, bool is_item) {
+  if (!is_item) set.erase(".");
+  for (auto& [key, inner] : set.items()) drop_containers(inner, key.starts_with("k:"));
+}
+
 }  // namespace
 
 Json field_set(const Json& object, const TypeSchema& type) {
   return object_set(object, type);
+}
+
+Json applied_fields(const Json& object, const TypeSchema& type) {
+  Json set = object_set(object, type);
+  drop_containers(set, false);
+  return set;
 }
 
 Json field_union(const Json& a, const Json& b) {

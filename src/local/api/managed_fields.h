@@ -10,6 +10,8 @@ namespace salvor::local {
 
 // All fields that a document sets.
 Json field_set(const Json& object, const TypeSchema& type);
+// The same as an apply owns them: what a map or list holds, but not that there is one.
+Json applied_fields(const Json& object, const TypeSchema& type);
 Json field_union(const Json& a, const Json& b);
 // Of a without those in b.
 Json field_difference(const Json& a, const Json& b);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "local/api/json_paths.h"
+#include "local/api/option_errors.h"
 #include "local/api/patches.h"
 
 namespace salvor::local {
@@ -21,7 +22,11 @@ WriteOptions write_options(Exchange& exchange) {
   }
   for (const std::string& value : info.all("dryRun")) {
     if (value != "All") {
-      throw api_errors::bad_request(fmt::format("invalid dryRun: \"{}\": supported values: \"All\"", value));
+      const char* const method = info.method == "POST"    ? "CreateOptions"
+                                 : info.method == "PATCH" ? "PatchOptions"
+                                                          : "UpdateOptions";
+      throw api_errors::invalid_options(method,
+                                        {causes::unsupported("dryRun", Json::array({value}), {"All"})});
     }
     options.dry_run = true;
   }
@@ -75,8 +80,9 @@ DeleteOptions read_delete_options(const Exchange& exchange) {
   }
   if (!options.propagation.empty() && options.propagation != "Orphan" &&
       options.propagation != "Background" && options.propagation != "Foreground") {
-    throw api_errors::bad_request(fmt::format(
-        "invalid DeleteOptions: propagationPolicy: Unsupported value: \"{}\"", options.propagation));
+    throw api_errors::invalid_options("DeleteOptions",
+                                      {causes::unsupported("propagationPolicy", options.propagation,
+                                                           {"Foreground", "Background", "Orphan", "nil"})});
   }
   options.uid = string_at(body, "preconditions.uid");
   options.resource_version = string_at(body, "preconditions.resourceVersion");
@@ -191,6 +197,10 @@ void ObjectHandler::apply(Exchange& exchange, const std::string& subresource) {
         "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply "
         "patch",
         Json::object());
+  }
+  if (const std::string name = string_at(body, "metadata.name"); !name.empty() && name != info.name) {
+    throw api_errors::bad_request(
+        fmt::format("the name of the object ({}) does not match the name on the URL ({})", name, info.name));
   }
   set_path(body, "metadata.name", info.name);
   if (kind.namespaced) set_path(body, "metadata.namespace", info.name_space);
@@ -367,10 +377,12 @@ Json scale_of(const Kind& kind, const Json& object) {
   for (const char* field : {"uid", "resourceVersion", "creationTimestamp"}) {
     metadata[field] = value_at(object, std::string("metadata.") + field);
   }
+  Json spec = Json::object();
+  if (const auto replicas = integer_at(object, paths.replicas); replicas != 0) spec["replicas"] = replicas;
   return {{"kind", "Scale"},
           {"apiVersion", "autoscaling/v1"},
           {"metadata", metadata},
-          {"spec", {{"replicas", integer_at(object, paths.replicas)}}},
+          {"spec", spec},
           {"status",
            {{"replicas", integer_at(object, paths.status_replicas)},
             {"selector", scale_selector(paths, object)}}}};

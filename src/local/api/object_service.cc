@@ -389,6 +389,10 @@ void check_preconditions(const Kind& kind, const std::string& name, const Json& 
   }
 }
 
+bool is_immortal(const std::string& name_space) {
+  return name_space == "default" || name_space == "kube-system" || name_space == "kube-public";
+}
+
 std::int64_t grace_of(const Kind& kind, const Json& object, const DeleteOptions& options) {
   if (kind.storage != "pods") return 0;
   const std::string phase = string_at(object, "status.phase");
@@ -425,6 +429,8 @@ ObjectService::Deleted ObjectService::remove(const Kind& kind, const std::string
     if (!stored) throw api_errors::not_found(kind, name);
     const Json before = to_served(kind, Json::parse(stored->body));
     check_preconditions(kind, name, before, options);
+    if (kind.storage == "namespaces" && is_immortal(name))
+      throw api_errors::forbidden(kind, name, "this namespace may not be deleted");
     Json after = before;
     add_deletion_finalizer(after, options.propagation);
     const bool was_going = at_path(before, "metadata.deletionTimestamp") != nullptr;

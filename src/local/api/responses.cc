@@ -104,8 +104,7 @@ Json read_body(const Exchange& exchange) {
     if (!object) throw api_errors::bad_request("the object provided is not valid protobuf of its type");
     return *object;
   }
-  const bool json = media.empty() || media == "application/json" || media.ends_with("+json") ||
-                    media == "text/plain" || media == "application/x-www-form-urlencoded";
+  const bool json = media.empty() || media == "application/json" || media.ends_with("+json");
   if (!json) throw api_errors::unsupported_media_type(media);
   Json body = Json::parse(exchange.http.body, nullptr, false);
   if (body.is_discarded()) throw api_errors::bad_request("the object provided is not valid JSON");

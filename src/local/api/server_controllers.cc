@@ -7,7 +7,7 @@ namespace salvor::local {
 
 namespace {
 constexpr std::chrono::milliseconds kRetryAfter{500};
-constexpr std::chrono::seconds kMaintainEvery{15};
+constexpr std::chrono::milliseconds kMaintainEvery{15000};
 constexpr std::chrono::hours kEventsLive{1};
 constexpr const char* kDefinitions = "customresourcedefinitions.apiextensions.k8s.io";
 }  // namespace
@@ -59,12 +59,14 @@ void ServerControllers::changed(const ObjectKey& key, ObjectChange::Type type, c
 
 void ServerControllers::run(std::stop_token stop) {
   auto maintain_at = std::chrono::steady_clock::now();
+  const auto maintain_every =
+      std::min(kMaintainEvery, std::chrono::duration_cast<std::chrono::milliseconds>(options_.history));
   while (!stop.stop_requested()) {
     ObjectKey key;
     std::vector<std::string> owners;
     {
       std::unique_lock lock(mutex_);
-      const auto timeout = again_.empty() ? std::chrono::milliseconds(kMaintainEvery) : kRetryAfter;
+      const auto timeout = again_.empty() ? maintain_every : kRetryAfter;
       const bool woken =
           wake_.wait_for(lock, stop, timeout, [&] { return !queue_.empty() || !removed_owners_.empty(); });
       if (stop.stop_requested()) return;
@@ -85,7 +87,7 @@ void ServerControllers::run(std::stop_token stop) {
       for (const std::string& uid : owners) collect_dependents(uid, false);
       if (!key.resource.empty()) work_on(key);
       if (std::chrono::steady_clock::now() >= maintain_at) {
-        maintain_at = std::chrono::steady_clock::now() + kMaintainEvery;
+        maintain_at = std::chrono::steady_clock::now() + maintain_every;
         maintain();
       }
     } catch (const std::exception& error) {

@@ -70,8 +70,7 @@ void remove_fields(Json& object, const Json& set, const TypeSchema* type, const 
         const bool direct = next != nullptr && next->shape.empty();
         remove_fields(*there, inner, direct ? next->type : nullptr, next);
       }
-      if (whole ? (inner.empty() || there->empty()) : (inner.contains(".") && there->empty()))
-        object.erase(name);
+      if (inner.empty() || there->empty()) object.erase(name);
     } else if (key.starts_with("k:") && object.is_array() && field != nullptr) {
       const Json wanted = Json::parse(key.substr(2));
       for (auto item = object.begin(); item != object.end(); ++item) {
@@ -122,7 +121,7 @@ Json apply_configuration(const ApplyRequest& request, const Json& live, const Js
     throw api_errors::bad_request("metadata.managedFields must be nil");
   }
   erase_path(applied, "metadata.managedFields");
-  const Json applied_set = field_set(applied, type);
+  const Json applied_set = applied_fields(applied, type);
   Json merged = live.is_null() ? Json::object() : live;
   Json entries = live.is_null() ? Json::array() : value_at(live, "metadata.managedFields");
   if (!entries.is_array()) entries = Json::array();

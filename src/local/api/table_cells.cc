@@ -524,11 +524,10 @@ std::map<std::string, TableFormat> cluster_tables() {
         [](const Json& o) -> Json {
           return {name_of(o), string_at(o, "type"), value_at(o, "data").size(), age_of(o)};
         }}},
-      // Secrets are counted since 1.24 only where someone put them in.
       {"serviceaccounts",
-       {columns({"Name", "Secrets", "Age"}),
+       {columns({"Name", "Age"}),
         [](const Json& o) -> Json {
-          return {name_of(o), value_at(o, "secrets").size(), age_of(o)};
+          return {name_of(o), age_of(o)};
         }}},
       {"ingresses.networking.k8s.io",
        {columns({"Name", "Class", "Hosts", "Address", "Ports", "Age"}),

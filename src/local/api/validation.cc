@@ -264,12 +264,18 @@ void validate_service(const Json& spec, Causes& found) {
   }
 }
 
-void validate_data_keys(const Json& object, Causes& found) {
-  std::vector<std::string> seen;
-  for (const char* map : {"data", "binaryData"}) {
-    const Json data = value_at(object, map);
-    if (!data.is_object()) continue;
-    for (const auto& [key, value] : data.items()) {
+// `encoded` is the member whose values are in base64.
+void validate_data(const Json& object, const std::string& encoded, Causes& found) {
+  constexpr size_t kMost = size_t{1} << 20;
+  size_t total = 0;
+  for (const std::string map : {"data", "binaryData"}) {
+    const auto data = object.find(map);
+    if (data == object.end() || !data->is_object()) continue;
+    for (const auto& [key, value] : data->items()) {
+      if (value.is_string()) {
+        const size_t size = value.get_ref<const std::string&>().size();
+        total += map == encoded ? size / 4 * 3 : size;
+      }
       const bool fine = !key.empty() && key.size() <= 253 && key != "." && key != ".." &&
                         std::all_of(key.begin(), key.end(),
                                     [](char c) { return alnum(c) || c == '-' || c == '_' || c == '.'; });
@@ -282,6 +288,9 @@ void validate_data_keys(const Json& object, Causes& found) {
       }
     }
   }
+  if (total > kMost)
+    found.push_back({"FieldValueTooLong", fmt::format("Too long: may not be more than {} bytes", kMost),
+                     encoded == "data" ? "data" : "[]"});
 }
 
 using Validate = void (*)(const Json&, Causes&);
@@ -310,8 +319,8 @@ const std::map<std::string, Validate>& validators() {
        [](const Json& object, Causes& found) { validate_volume(value_at(object, "spec"), found); }},
       {"services",
        [](const Json& object, Causes& found) { validate_service(value_at(object, "spec"), found); }},
-      {"secrets", validate_data_keys},
-      {"configmaps", validate_data_keys},
+      {"secrets", [](const Json& object, Causes& found) { validate_data(object, "data", found); }},
+      {"configmaps", [](const Json& object, Causes& found) { validate_data(object, "binaryData", found); }},
   };
   return table;
 }

@@ -4,6 +4,7 @@
 #include "local/api/collection_handler.h"
 #include "local/api/json_paths.h"
 #include "local/api/object_selector.h"
+#include "local/api/option_errors.h"
 #include "local/api/table.h"
 
 namespace salvor::local {
@@ -31,6 +32,7 @@ class CollectionHandler::Watcher {
     const std::string version = exchange_.info.parameter("resourceVersion");
     const bool initial = exchange_.info.flag("sendInitialEvents");
     check_version(version);
+    check_initial();
     exchange_.reply.start_stream(200, exchange_.headers());
     if (initial || version.empty() || version == "0") {
       send_current();
@@ -54,6 +56,24 @@ class CollectionHandler::Watcher {
     if (version.find_first_not_of("0123456789") != std::string::npos || version.size() > 18) {
       throw api_errors::bad_request(fmt::format("invalid resource version \"{}\"", version));
     }
+  }
+
+  // sendInitialEvents and resourceVersionMatch=NotOlderThan go together.
+  void check_initial() const {
+    const RequestInfo& info = exchange_.info;
+    const std::string match = info.parameter("resourceVersionMatch");
+    std::vector<FailureCause> found;
+    if (info.has("sendInitialEvents")) {
+      if (match != "NotOlderThan")
+        found.push_back(
+            causes::forbidden("resourceVersionMatch",
+                              "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
+    } else if (!match.empty()) {
+      found.push_back(causes::forbidden(
+          "resourceVersionMatch",
+          "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
+    }
+    if (!found.empty()) throw api_errors::invalid_options("ListOptions", found);
   }
 
   void send_current() {
