@@ -11,6 +11,7 @@
 #include "base/process.h"
 #include "base/random.h"
 #include "base/retry.h"
+#include "base/scratch.h"
 #include "base/text.h"
 #include "base/thread_pool.h"
 
@@ -175,6 +176,20 @@ TEST(Text, SplitsTrimsAndMatches) {
   EXPECT_EQ(trim(" \t x y\n"), "x y");
   EXPECT_TRUE(glob_match("kube-*", "kube-system"));
   EXPECT_FALSE(glob_match("kube-?", "kube-system"));
+}
+
+TEST(Scratch, IsUsableAtEverySizeInAnyOrder) {
+  Scratch scratch;
+  for (const size_t size :
+       {0UL, 1UL, 40UL << 20, 4UL << 20, 30UL << 20, 17UL, 5UL << 20, 100UL << 20, 1UL << 20}) {
+    const std::span<char> bytes = scratch.take(size);
+    ASSERT_EQ(bytes.size(), size);
+    std::fill(bytes.begin(), bytes.end(), 'x');
+    EXPECT_TRUE(std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == 'x'; })) << size;
+  }
+  Scratch other = std::move(scratch);
+  EXPECT_EQ(other.take(3).size(), 3U);
+  EXPECT_EQ(scratch.take(5).size(), 5U) << "what was moved from begins anew";
 }
 
 TEST(Random, UuidHasVersionAndVariant) {

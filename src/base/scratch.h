@@ -1,8 +1,13 @@
 // Memory for bytes that come and go: it grows, is never cleared and never copied, so that using it again
-// costs nothing. What was in it is lost when it grows. One thread at a time.
+// costs nothing. What was in it is lost with each use. The system gets back what an unusually large use took
+// as soon as a usual one follows. One thread at a time.
 #pragma once
 
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <utility>
@@ -13,10 +18,13 @@ class Scratch {
  public:
   Scratch() = default;
   Scratch(Scratch&& other) noexcept
-      : memory_(std::move(other.memory_)), size_(std::exchange(other.size_, 0)) {}
+      : memory_(std::move(other.memory_)),
+        size_(std::exchange(other.size_, 0)),
+        touched_(std::exchange(other.touched_, 0)) {}
   Scratch& operator=(Scratch&& other) noexcept {
     memory_ = std::move(other.memory_);
     size_ = std::exchange(other.size_, 0);
+    touched_ = std::exchange(other.touched_, 0);
     return *this;
   }
 
@@ -26,15 +34,30 @@ class Scratch {
       // What is never touched takes no memory; growing again and again would touch it anew each time.
       constexpr size_t kStep = size_t{16} << 20;
       memory_.reset();  // first, so that never two are there
+      touched_ = 0;
       size_ = (size + kStep - 1) / kStep * kStep;
       memory_ = std::make_unique_for_overwrite<char[]>(size_);
     }
+    if (size <= kKept && touched_ > kKept) give_back();
+    touched_ = std::max(touched_, size);
     return {memory_.get(), size};
   }
 
  private:
+  static constexpr size_t kKept = size_t{4} << 20;
+
+  void give_back() {
+    constexpr std::uintptr_t kPage = 4096;
+    const auto begin = reinterpret_cast<std::uintptr_t>(memory_.get());
+    const std::uintptr_t from = (begin + kKept + kPage - 1) / kPage * kPage;
+    const std::uintptr_t to = (begin + touched_) / kPage * kPage;
+    if (to > from) (void)::madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
+    touched_ = kKept;
+  }
+
   std::unique_ptr<char[]> memory_;
   size_t size_ = 0;
+  size_t touched_ = 0;  // how far it was used since memory was given back
 };
 
 }  // namespace salvor::base

@@ -12,8 +12,9 @@ namespace {
 
 using base::ErrorCode;
 
-// Two or three of a large file's blobs: enough to hash them side by side.
-constexpr std::uint64_t kMostTogether = 4 * 1024 * 1024;
+// Two or three of a large file's blobs if they are compressed, so that there is enough to hash side by side.
+// One that is not goes well beside the pack itself.
+constexpr std::uint64_t kMostPlaintext = 4 * 1024 * 1024, kMostSealed = 2 * 1024 * 1024;
 
 struct Memory {
   base::Scratch sealed;
@@ -83,7 +84,8 @@ class PackScan {
     for (; last < entries_.size(); ++last) {
       const PackEntry& entry = entries_[last];
       const BlobLocation location{pack_, entry.offset, entry.length, entry.uncompressed_length};
-      if (last > first && std::max(sealed + entry.length, plain + location.plain_length()) > kMostTogether) {
+      if (last > first &&
+          (sealed + entry.length > kMostSealed || plain + location.plain_length() > kMostPlaintext)) {
         break;
       }
       sealed += entry.length;
