@@ -26,6 +26,7 @@ using base::ErrorCode;
 using base::Fd;
 
 constexpr std::string_view kTemporary = ".salvor-";
+constexpr size_t kReadAheadFrom = size_t{1} << 20;
 constexpr size_t kBuffer = 128 * 1024;
 constexpr std::uint64_t kWriteBehind = 4 * 1024 * 1024;  // bytes that the disk is told of at once
 constexpr std::chrono::hours kTemporaryLifetime{24};
@@ -381,7 +382,13 @@ size_t FileObjectStore::read_range(const std::string& key, std::uint64_t offset,
   cancel.check();
   struct stat info {};
   const Fd fd = open_object(key, info);
-  return read_at(fd, key, offset, static_cast<std::uint64_t>(info.st_size), into);
+  const size_t count = read_at(fd, key, offset, static_cast<std::uint64_t>(info.st_size), into);
+  // Who reads that much mostly goes on: a disk may fetch it while this part is worked on.
+  if (count >= kReadAheadFrom) {
+    ::posix_fadvise(fd.get(), static_cast<off_t>(offset + count), static_cast<off_t>(count),
+                    POSIX_FADV_WILLNEED);
+  }
+  return count;
 }
 
 size_t FileObjectStore::read_at(const Fd& fd, const std::string& key, std::uint64_t offset,
