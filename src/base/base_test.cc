@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/file.h"
+#include "base/json_log.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "base/random.h"
@@ -50,6 +51,19 @@ TEST(Clock, Rfc3339RoundTripsAndHonoursOffsets) {
        {"", "2026-11-22", "2026-13-22T00:00:00Z", "2026-11-22T00:00:00", "2026-11-22T00:00:00.Z"}) {
     EXPECT_FALSE(parse_rfc3339(text)) << text;
   }
+}
+
+TEST(Log, JsonLinesAreOneObjectEachWithTheFieldsBesideTheMessage) {
+  const auto time = *parse_rfc3339("2026-11-22T21:57:08Z");
+  EXPECT_EQ(
+      format_json_log_line(time, LogLevel::kWarning, "a \"quoted\"\nline\t\x01", {{"backup", "velero/x"}}),
+      R"({"time":"2026-11-22T21:57:08Z","level":"warning","msg":"a \"quoted\"\nline\t\u0001","backup":"velero/x"})"
+      "\n");
+  // Neither do foreign bytes break a line, nor does a field hide the message.
+  EXPECT_EQ(format_json_log_line(time, LogLevel::kInfo, "\xff\xc3\xa4\xe2\x82", {{"msg", "x"}}),
+            "{\"time\":\"2026-11-22T21:57:08Z\",\"level\":\"info\",\"msg\":"
+            "\"\xEF\xBF\xBD\xc3\xa4\xEF\xBF\xBD\xEF\xBF\xBD\","
+            "\"fields.msg\":\"x\"}\n");
 }
 
 TEST(Log, WritesLogrusLinesAndCountsThem) {
