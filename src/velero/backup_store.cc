@@ -169,6 +169,11 @@ void BackupStore::Writer::finish(const Backup& backup) {
   impl_->finished = true;
 }
 
+void BackupStore::Writer::abandon() {
+  impl_->finished = true;
+  impl_->upload.reset();
+}
+
 BackupStore::Writer BackupStore::start_backup(const std::string& name, const base::CancelToken& cancel) {
   if (backup_exists(name, cancel))
     base::fail(base::ErrorCode::kAlreadyExists, "backup already exists in object storage");

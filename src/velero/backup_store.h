@@ -51,6 +51,9 @@ class BackupStore {
     void put(const std::string& key, std::string_view gzipped);
     // Commits the tarball, then writes velero-backup.json from `backup`.
     void finish(const Backup& backup);
+    // Nothing that was written is removed: it may have been replaced by another's meanwhile. The tarball is
+    // not committed.
+    void abandon();
 
    private:
     friend class BackupStore;

@@ -46,6 +46,24 @@ inline constexpr char kMustIncludeAdditionalItems[] = "backup.velero.io/must-inc
 inline constexpr char kSkipFromBackup[] = "velero.io/skip-from-backup";
 }  // namespace annotation
 
+// What Velero does not know. Of these only the keep-* annotations and kCancel are input; the others are a
+// server's notes about its own work, and are not part of what lies in a bucket.
+namespace salvor_annotation {
+inline constexpr char kServer[] = "salvor.io/server";      // identity of the server that works on it
+inline constexpr char kRestarts[] = "salvor.io/restarts";  // how often the work began anew after a death
+inline constexpr char kNotified[] = "salvor.io/notified";  // the phase that webhooks were told of
+inline constexpr char kCancel[] = "salvor.io/cancel";      // set by `backup cancel`: when
+inline constexpr char kKeepLastGood[] = "salvor.io/keep-last-good";
+inline constexpr char kKeepPrefix[] =
+    "salvor.io/keep-";  // last, hourly, daily, weekly, monthly, yearly, within
+}  // namespace salvor_annotation
+
+// Names that --features takes.
+namespace feature {
+inline constexpr char kApiGroupVersions[] = "EnableAPIGroupVersions";
+inline constexpr char kCsi[] = "EnableCSI";
+}  // namespace feature
+
 inline constexpr char kRestoreFinalizer[] = "restores.velero.io/external-resources-finalizer";
 
 // The kinds of velero.io/v1.

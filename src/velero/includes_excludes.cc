@@ -26,9 +26,17 @@ void check_overlap(const Names& includes, const Names& excludes, std::vector<std
 void check_namespace_names(const Names& names, std::vector<std::string>& errors) {
   for (const std::string& name : names) {
     if (name.empty() || name == "*") continue;
+    if (name.find("**") != std::string::npos) {
+      errors.push_back(fmt::format("invalid namespace \"{}\": a pattern cannot contain '**'", name));
+      continue;
+    }
+    if (std::count(name.begin(), name.end(), '[') != std::count(name.begin(), name.end(), ']')) {
+      errors.push_back(fmt::format("invalid namespace \"{}\": a bracket is not closed", name));
+      continue;
+    }
     std::string plain = name;
     for (char& c : plain) {
-      if (c == '*' || c == '?' || c == '[' || c == ']') c = 'x';
+      if (std::string_view("*?[]!^").find(c) != std::string_view::npos) c = 'x';
     }
     for (const std::string& error : dns_label_errors(plain))
       errors.push_back(fmt::format("invalid namespace \"{}\": {}", name, error));

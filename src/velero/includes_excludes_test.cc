@@ -42,6 +42,9 @@ TEST(IncludesExcludes, ReportsContradictionsInVelerosWords) {
 
 TEST(IncludesExcludes, NamespacesMustBeLabelsOrPatternsOfThem) {
   EXPECT_THAT(validate_namespace_includes_excludes({"app-*", "x"}, {"kube-?"}), IsEmpty());
+  for (const auto* name : {"app**", "a|b", "(a)", "app-[12", "app-[1-"})
+    EXPECT_THAT(validate_namespace_includes_excludes({name}, {}), testing::Not(IsEmpty())) << name;
+  EXPECT_THAT(validate_namespace_includes_excludes({"app-[12]", "[!k]*"}, {}), IsEmpty());
   EXPECT_THAT(
       validate_namespace_includes_excludes({"Bad_Name"}, {}),
       ElementsAre(HasSubstr("invalid namespace \"Bad_Name\": a lowercase RFC 1123 label must consist of")));

@@ -170,6 +170,55 @@ void check_config_map_reference(const TypedReference& reference, std::string_vie
   }
 }
 
+void check_durations(const BackupSpec& spec, Texts& errors) {
+  if (spec.ttl < base::Duration::zero()) errors.push_back("ttl must not be negative");
+  if (spec.csi_snapshot_timeout < base::Duration::zero())
+    errors.push_back("csiSnapshotTimeout must not be negative");
+  if (spec.item_operation_timeout < base::Duration::zero())
+    errors.push_back("itemOperationTimeout must not be negative");
+}
+
+// What is well-formed but would not be done must not look as if it had been.
+void check_supported(const BackupSpec& spec, Texts& errors) {
+  if (spec.snapshot_move_data.value_or(false))
+    errors.push_back("snapshotMoveData is not supported: there is no data mover for CSI snapshots");
+  if (!spec.data_mover.empty() && spec.data_mover != "velero")
+    errors.push_back(
+        fmt::format("datamover \"{}\" is not supported: there is only the built-in one", spec.data_mover));
+  if (!spec.volume_group_snapshot_label_key.empty() &&
+      spec.volume_group_snapshot_label_key != label::kVolumeGroup)
+    errors.push_back("volumeGroupSnapshotLabelKey is not supported: volumes are snapshotted one by one");
+  if (spec.uploader_config && spec.uploader_config->parallel_files_upload < 0)
+    errors.push_back("uploaderConfig.parallelFilesUpload must not be negative");
+  for (const auto& [kind, names] : spec.ordered_resources) {
+    if (kind.empty() || names.empty())
+      errors.push_back("orderedResources needs a kind and names in each entry");
+  }
+}
+
+void check_exec_hooks(const BackupHooks& hooks, Texts& errors) {
+  for (const auto& entry : hooks.resources) {
+    if (entry.name.empty()) errors.push_back("hooks.resources: an entry has no name");
+    append(errors, fmt::format("hook \"{}\": invalid included/excluded namespace lists: ", entry.name),
+           validate_namespace_includes_excludes(entry.included_namespaces, entry.excluded_namespaces));
+    append(errors, fmt::format("hook \"{}\": invalid included/excluded resource lists: ", entry.name),
+           validate_includes_excludes(entry.included_resources, entry.excluded_resources));
+    for (const auto* list : {&entry.pre, &entry.post}) {
+      for (const auto& hook : *list) {
+        if (!hook.exec || hook.exec->command.empty())
+          errors.push_back(fmt::format("hook \"{}\" has no command", entry.name));
+        if (!hook.exec) continue;
+        const std::string& on_error = hook.exec->on_error;
+        if (!on_error.empty() && on_error != "Fail" && on_error != "Continue")
+          errors.push_back(
+              fmt::format("hook \"{}\": onError is Fail or Continue, not \"{}\"", entry.name, on_error));
+        if (hook.exec->timeout < base::Duration::zero())
+          errors.push_back(fmt::format("hook \"{}\": timeout must not be negative", entry.name));
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> validate_backup_spec(const BackupSpec& spec) {
@@ -193,6 +242,9 @@ std::vector<std::string> validate_backup_spec(const BackupSpec& spec) {
   if (spec.label_selector && !spec.or_label_selectors.empty())
     errors.push_back(
         "encountered labelSelector as well as orLabelSelectors in backup spec, only one can be specified");
+  check_durations(spec, errors);
+  check_supported(spec, errors);
+  check_exec_hooks(spec.hooks, errors);
   return errors;
 }
 
@@ -202,7 +254,11 @@ std::vector<std::string> prepare_backup(Backup& backup, const ServerDefaults& de
                                         const kube::Client::Version& cluster_version, base::Time now) {
   Texts errors;
   BackupSpec& spec = backup.spec;
+  check_durations(spec, errors);  // the defaults replace what is negative
   fill_spec(backup, defaults);
+  for (const auto& [key, value] : spec.metadata.labels) {
+    if (!backup.metadata.has_label(key)) backup.metadata.set_label(key, value);
+  }
   backup.status.version = kBackupVersion;
   backup.status.format_version = kBackupFormatVersion;
   backup.status.expiration = now + spec.ttl;
