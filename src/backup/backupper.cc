@@ -76,8 +76,9 @@ class Run {
       name_taken = error.code() == base::ErrorCode::kAlreadyExists && !started_;
       fail(error.code() == base::ErrorCode::kCancelled ? "the backup was cancelled" : error.message());
     }
+    if (may_write()) remove_snapshots();
     // Only the log of a backup that failed tells why, so it is kept, unless an earlier backup has the name.
-    if (!name_taken) save_log();
+    if (!name_taken && may_write()) save_log();
     return status_;
   }
 
@@ -87,6 +88,18 @@ class Run {
     logger_.info("Setting up backup store to check for backup existence");
     auto upload = services_.store.start_backup(backup_.metadata.name(), cancel_);
     started_ = true;
+    try {
+      return make_backup(upload);
+    } catch (...) {
+      // Pieces of that name may be another server's by now.
+      if (!may_write()) upload.abandon();
+      throw;
+    }
+  }
+
+  bool may_write() const { return !services_.may_write || services_.may_write(); }
+
+  BackupStatus make_backup(BackupStore::Writer& upload) {
     const ResourceFilter filter(backup_.spec, services_.discovery, options_.policies);
     for (const std::string& line : filter.describe()) logger_.info("{}", line);
     logger_.info("Backing up all volumes using pod volume backup: {}",
@@ -94,10 +107,13 @@ class Run {
 
     ContentsWriter contents(upload.contents(), services_.clock);
     ItemBackupper items(backup_, services_, options_, filter, contents, logger_, item_logger_, cancel_);
+    items.on_snapshot(
+        [&](const std::vector<velero::NativeSnapshot>& taken) { note_snapshots(upload, taken); });
     Collector(backup_, services_, options_, filter, items, logger_, cancel_).run();
     contents.finish();
     fill_status(items);
     logger_.info("Backed up a total of {} items", items.backed_up());
+    if (!may_write()) base::fail(base::ErrorCode::kConflict, "another server makes this backup now");
     report(log_->errors() ? velero::phase::kFinalizingPartiallyFailed : velero::phase::kFinalizing);
     put_pieces(upload, items);
     finish_status();
@@ -107,6 +123,31 @@ class Run {
     cancel_.check();
     upload.finish(final_backup);
     return status_;
+  }
+
+  // A journal: whoever finds this backup half made knows by it which snapshots nobody needs.
+  void note_snapshots(BackupStore::Writer& upload, const std::vector<velero::NativeSnapshot>& taken) {
+    snapshots_ = taken;
+    try {
+      upload.put(velero::backup_key::volume_snapshots(backup_.metadata.name()), packed_list(taken, "null"));
+    } catch (const base::Error& error) {
+      if (error.code() == base::ErrorCode::kCancelled) throw;
+      throw StoreFailure{error};
+    }
+  }
+
+  void remove_snapshots() {
+    if (!services_.delete_snapshot) return;
+    for (const auto& snapshot : snapshots_) {
+      if (snapshot.status.provider_snapshot_id.empty()) continue;
+      try {
+        services_.delete_snapshot(snapshot);
+        logger_.info("removed snapshot {} of the failed backup", snapshot.status.provider_snapshot_id);
+      } catch (const base::Error& error) {
+        logger_.with("error", error.message())
+            .error("cannot remove snapshot {} of the failed backup", snapshot.status.provider_snapshot_id);
+      }
+    }
   }
 
   void fill_status(const ItemBackupper& items) {
@@ -170,6 +211,7 @@ class Run {
   const std::shared_ptr<BackupLog> log_;  // shared with the loggers
   base::Logger logger_, item_logger_;
   BackupStatus status_;
+  std::vector<velero::NativeSnapshot> snapshots_;
   bool started_ = false;
 };
 

@@ -44,12 +44,18 @@ struct BackupServices {
   // status with phase InProgress, or Finalizing[PartiallyFailed] when only the upload is left, and progress;
   // at most once a second, from the calling thread. May be null.
   std::function<void(const velero::BackupStatus&)> progress;
+  // Removes a snapshot of a backup that failed; throws why it cannot. Null: they stay.
+  std::function<void(const velero::NativeSnapshot&)> delete_snapshot;
+  // Asked before pieces are written or removed: false when another server makes this backup by now; then the
+  // store is left alone and the backup ends as Failed. Null: always.
+  std::function<bool()> may_write;
 };
 
 struct BackupOptions {
   std::string name_space = velero::kDefaultNamespace;  // the server's
   std::string uploader_type = "restic";
   int page_size = 500;
+  bool all_versions = false;  // of each kind, not the preferred one only
   std::chrono::nanoseconds pod_volume_timeout = std::chrono::hours(4);
   velero::ResourcePolicies policies;  // of spec.resourcePolicy
 };

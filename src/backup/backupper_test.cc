@@ -5,6 +5,8 @@
 
 #include "backup/cluster_test_support.h"
 #include "base/error.h"
+#include "codec/gzip.h"
+#include "codec/tar.h"
 #include "storage/faults.h"
 #include "storage/file_object_store.h"
 #include "storage/memory_object_store.h"
@@ -109,6 +111,9 @@ class BackupperTest : public ::testing::Test {
       return std::make_unique<TestProvider>(provider_fails_);
     };
     services.repository = [](const std::string& name_space) { return "repo/" + name_space; };
+    services.delete_snapshot = [this](const velero::NativeSnapshot& snapshot) {
+      removed_snapshots_.push_back(snapshot.status.provider_snapshot_id);
+    };
     return run_backup(backup_, services, options_, cancel_.token());
   }
 
@@ -117,6 +122,15 @@ class BackupperTest : public ::testing::Test {
     const auto contents = store_.get_contents("b");
     for (const auto& item : contents.items("pods")) names.push_back(item.name);
     return names;
+  }
+  std::vector<std::string> paths_in_backup() {
+    const std::string packed = memory_->get(velero::backup_key::contents(backup_.metadata.name()));
+    base::ViewSource source(packed);
+    codec::GunzipSource gunzip(source);
+    codec::TarReader tar(gunzip);
+    std::vector<std::string> paths;
+    while (auto entry = tar.next()) paths.push_back(entry->name);
+    return paths;
   }
   std::vector<std::string> hook_words() {
     std::vector<std::string> words;
@@ -135,6 +149,7 @@ class BackupperTest : public ::testing::Test {
   BackupOptions options_;
   base::CancelSource cancel_;
   bool provider_fails_ = false;
+  std::vector<std::string> removed_snapshots_;
 };
 
 TEST_F(BackupperTest, TakesTheSameObjectsAsVeleroFromTheSameCluster) {
@@ -282,9 +297,65 @@ TEST_F(BackupperTest, AFailingHookThatMustSucceedKeepsItsPodOut) {
               Contains(HasSubstr("command terminated with exit code 3")));
 }
 
+TEST_F(BackupperTest, AHookWithoutOnErrorMustSucceedAndItsPodsVolumesAreNotSnapshottedElse) {
+  add_pod_with_volume();
+  backup_.spec.snapshot_volumes = true;
+  backup_.spec.volume_snapshot_locations = {"ebs"};
+  hooks().pre = {hook("freeze"), hook("broken"), hook("never")};
+  hooks().post = {hook("thaw")};
+  cluster_.on_exec([](const auto& command) { return command.words[0] == "broken" ? 1 : 0; });
+  const auto status = run();
+  EXPECT_EQ(status.phase, velero::phase::kPartiallyFailed);
+  EXPECT_THAT(hook_words(), ElementsAre("freeze", "broken", "thaw"));
+  EXPECT_EQ(status.hook_status->hooks_attempted, 3);
+  EXPECT_EQ(status.hook_status->hooks_failed, 1);
+  EXPECT_THAT(pods_in_backup(), IsEmpty());
+  EXPECT_EQ(status.volume_snapshots_attempted, 0);
+  EXPECT_THAT(store_.get_volume_info("b").at(0).skipped_reason,
+              HasSubstr("a hook failed before the backup of pod p"));
+  // The same with the hooks in order.
+  backup_.metadata.fields()["name"] = "b2";
+  hooks().pre = {hook("freeze")};
+  EXPECT_EQ(run().volume_snapshots_attempted, 1);
+}
+
+TEST_F(BackupperTest, SnapshotsOfABackupThatFailsAreRemovedAndThoseOfAKilledOneAreInItsJournal) {
+  add_pod_with_volume();
+  backup_.spec.snapshot_volumes = true;
+  backup_.spec.volume_snapshot_locations = {"ebs"};
+  faults_->add_rule({.operation = storage::Operation::kPut, .key_glob = "*results*", .retryable = false});
+  EXPECT_EQ(run().phase, velero::phase::kFailed);
+  EXPECT_THAT(removed_snapshots_, ElementsAre("snap-vol-volume-volume"));
+  EXPECT_THAT(velero::BackupStore(memory_).get_volume_snapshots("b"), IsEmpty());
+
+  faults_->clear_rules();
+  faults_->add_rule({.operation = storage::Operation::kPut,
+                     .key_glob = "*results*",
+                     .effect = storage::FaultRule::Effect::kDie});
+  run();
+  const auto journal = velero::BackupStore(memory_).get_volume_snapshots("b");
+  ASSERT_EQ(journal.size(), 1u);
+  EXPECT_EQ(journal[0].status.provider_snapshot_id, "snap-vol-volume-volume");
+}
+
+TEST_F(BackupperTest, AllVersionsOfAKindAreStoredWhenAskedFor) {
+  add_namespace("neurectomy");
+  cluster_.add(kWidgets, object("example.io/v1", "Widget", "neurectomy", "w"));
+  options_.all_versions = true;
+  ASSERT_EQ(run().phase, velero::phase::kCompleted);
+  EXPECT_THAT(paths_in_backup(),
+              Contains("resources/widgets.example.io/v1beta1/namespaces/neurectomy/w.json"));
+  options_.all_versions = false;
+  backup_.metadata.fields()["name"] = "b2";
+  ASSERT_EQ(run().phase, velero::phase::kCompleted);
+  EXPECT_THAT(paths_in_backup(),
+              Contains("resources/widgets.example.io/v1-preferredversion/namespaces/neurectomy/w.json"));
+  EXPECT_THAT(paths_in_backup(), Not(Contains(HasSubstr("v1beta1"))));
+}
+
 TEST_F(BackupperTest, AFailingHookThatMayFailIsAnErrorButThePodIsTaken) {
   add_pod_with_volume();
-  hooks().pre = {hook("broken", "Continue"), hook("broken too"), hook("after")};
+  hooks().pre = {hook("broken", "Continue"), hook("broken too", "Continue"), hook("after")};
   cluster_.on_exec([](const auto& command) { return command.words[0] == "after" ? 0 : 1; });
   const auto status = run();
   EXPECT_EQ(status.phase, velero::phase::kPartiallyFailed);

@@ -65,6 +65,7 @@ TestCluster::TestCluster()
              {{"rbac.authorization.k8s.io", "v1", "roles"}, "Role", true},
              {{"apiextensions.k8s.io", "v1", "customresourcedefinitions"}, "CustomResourceDefinition", false},
              {{"example.io", "v1", "widgets"}, "Widget", true},
+             {{"example.io", "v1beta1", "widgets"}, "Widget", true},
              {{"velero.io", "v1", "podvolumebackups"}, "PodVolumeBackup", true}} {
   server_ = std::make_unique<net::HttpServer>(
       net::ServerOptions{},
@@ -133,9 +134,13 @@ bool TestCluster::discover(const std::string& path, net::ServerReply& reply) con
     std::set<std::string> seen = {""};
     for (const Kind& kind : kinds_) {
       if (!seen.insert(kind.gvr.group).second) continue;
-      const Json version = {{"groupVersion", kind.gvr.api_version()}, {"version", kind.gvr.version}};
-      groups.push_back(
-          {{"name", kind.gvr.group}, {"versions", Json::array({version})}, {"preferredVersion", version}});
+      Json versions = Json::array();
+      std::set<std::string> of_group;
+      for (const Kind& other : kinds_)
+        if (other.gvr.group == kind.gvr.group && of_group.insert(other.gvr.version).second)
+          versions.push_back({{"groupVersion", other.gvr.api_version()}, {"version", other.gvr.version}});
+      const Json preferred = versions[0];
+      groups.push_back({{"name", kind.gvr.group}, {"versions", versions}, {"preferredVersion", preferred}});
     }
     send(reply, 200, {{"kind", "APIGroupList"}, {"apiVersion", "v1"}, {"groups", groups}});
     return true;

@@ -1,5 +1,6 @@
 #include "backup/collector.h"
 
+#include "backup/patience.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -31,6 +32,12 @@ std::string cohabitants(const kube::GroupVersionResource& gvr) {
 
 bool is_pattern(const std::string& name) {
   return name.find_first_of("*?[") != std::string::npos;
+}
+
+bool is_not_listable(const base::Error& error) {
+  constexpr int kMethodNotAllowed = 405;
+  const auto* status = dynamic_cast<const kube::StatusError*>(&error);
+  return status && status->http_status() == kMethodNotAllowed;
 }
 
 }  // namespace
@@ -92,6 +99,17 @@ void Collector::run() {
   }
   // Last, because with a selector they come along if they hold something.
   if (namespaces) collect_namespaces(*namespaces);
+  if (options_.all_versions) collect_other_versions();
+}
+
+// Once more, because the API server converts while it lists.
+void Collector::collect_other_versions() {
+  for (const auto& resource : backup_order(services_.discovery.other_versions())) {
+    if (!filter_.collects(resource)) continue;
+    const base::Logger log =
+        logger_.with("group", resource.gvr.api_version()).with("resource", resource.gvr.resource);
+    list(resource, log, [&](std::string_view raw) { items_.add_version(resource, raw); });
+  }
 }
 
 void Collector::find_namespaces() {
@@ -104,14 +122,17 @@ void Collector::find_namespaces() {
     ObjectHeadReader reader;
     std::set<std::string> found;
     try {
-      services_.client.list_raw(
-          kube::resources::kNamespaces, "",
-          {.label_selector = "", .field_selector = "", .page_size = options_.page_size},
-          [&](std::string_view raw) {
-            const ObjectHead& head = reader.read(raw);
-            if (filter_.takes_namespace(head.name)) found.insert(head.name);
-          },
-          [&] { found.clear(); }, cancel_);
+      patiently("list namespaces", services_.random, logger_, cancel_, [&] {
+        found.clear();
+        services_.client.list_raw(
+            kube::resources::kNamespaces, "",
+            {.label_selector = "", .field_selector = "", .page_size = options_.page_size},
+            [&](std::string_view raw) {
+              const ObjectHead& head = reader.read(raw);
+              if (filter_.takes_namespace(head.name)) found.insert(head.name);
+            },
+            [&] { found.clear(); }, cancel_);
+      });
     } catch (const base::Error& error) {
       if (error.code() == base::ErrorCode::kCancelled) throw;
       logger_.with("resource", "namespaces").with("error", error.message()).error("Error listing namespaces");
@@ -127,7 +148,10 @@ void Collector::find_explicit_namespaces() {
     if (std::find(namespaces_.begin(), namespaces_.end(), name) != namespaces_.end()) continue;
     const base::Logger log = logger_.with("group", "v1").with("resource", "namespaces");
     try {
-      if (!services_.client.get(kube::resources::kNamespaces, {"", name}, cancel_)) {
+      const bool exists = patiently("look up a namespace", services_.random, log, cancel_, [&] {
+        return services_.client.get(kube::resources::kNamespaces, {"", name}, cancel_).has_value();
+      });
+      if (!exists) {
         log.error("fail to get the namespace {} specified in backup.Spec.IncludedNamespaces", name);
         continue;
       }
@@ -177,12 +201,14 @@ void Collector::collect(const kube::ApiResource& resource) {
 
 void Collector::list(const kube::ApiResource& resource, const base::Logger& logger, const Receive& receive) {
   const std::vector<std::string> everywhere = {""};
+  bool patient = true;  // a kind that cannot be listed in one namespace is not waited for in all others
   for (const std::string& name_space : resource.namespaced ? namespaces_ : everywhere) {
     for (const std::string& selector : selectors()) {
       cancel_.check();
       const base::Logger log = logger.with("namespace", name_space);
       int found = 0;
-      try {
+      const auto list_once = [&] {
+        found = 0;
         services_.client.list_raw(
             resource.gvr, name_space,
             {.label_selector = selector, .field_selector = "", .page_size = options_.page_size},
@@ -192,15 +218,17 @@ void Collector::list(const kube::ApiResource& resource, const base::Logger& logg
             },
             // What was received before a list starts anew was backed up; it is not taken twice.
             [] {}, cancel_);
+      };
+      try {
+        if (patient)
+          patiently("list", services_.random, log, cancel_, list_once);
+        else
+          list_once();
         log.info("Retrieved {} items", found);
-      } catch (const kube::StatusError& error) {
-        constexpr int kMethodNotAllowed = 405;
-        if (error.code() == base::ErrorCode::kCancelled) throw;
-        if (error.http_status() != kMethodNotAllowed)
-          log.with("error", error.message()).error("Error listing items");
       } catch (const base::Error& error) {
         if (error.code() == base::ErrorCode::kCancelled) throw;
-        log.with("error", error.message()).error("Error listing items");
+        patient = patient && !error.retryable();
+        if (!is_not_listable(error)) log.with("error", error.message()).error("Error listing items");
       }
     }
   }
@@ -242,14 +270,18 @@ void Collector::collect_namespaces(const kube::ApiResource& resource) {
   };
   try {
     if (filter_.namespaces().includes_all_but_excluded()) {
-      services_.client.list_raw(
-          resource.gvr, "", {.label_selector = "", .field_selector = "", .page_size = options_.page_size},
-          receive, [] {}, cancel_);
+      patiently("list", services_.random, log, cancel_, [&] {
+        services_.client.list_raw(
+            resource.gvr, "", {.label_selector = "", .field_selector = "", .page_size = options_.page_size},
+            receive, [] {}, cancel_);
+      });
       return;
     }
     for (const std::string& name : namespaces_)
-      receive(services_.client.raw("GET", kube::object_path(resource.gvr, {"", name}), {}, "application/json",
-                                   cancel_));
+      receive(patiently("read a namespace", services_.random, log, cancel_, [&] {
+        return services_.client.raw("GET", kube::object_path(resource.gvr, {"", name}), {},
+                                    "application/json", cancel_);
+      }));
   } catch (const base::Error& error) {
     if (error.code() == base::ErrorCode::kCancelled) throw;
     log.with("error", error.message()).error("Error listing items");

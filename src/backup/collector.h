@@ -36,6 +36,7 @@ class Collector {
   void list(const kube::ApiResource& resource, const base::Logger& logger, const Receive& receive);
   void collect_spooled(const kube::ApiResource& resource, const base::Logger& logger,
                        const std::vector<std::string>& order);
+  void collect_other_versions();
   void collect_namespaces(const kube::ApiResource& resource);
   std::vector<std::string> selectors() const;
   std::vector<std::string> order_of(const kube::ApiResource& resource) const;

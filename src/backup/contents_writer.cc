@@ -83,6 +83,12 @@ void ContentsWriter::add(const kube::GroupVersionResource& gvr, std::string_view
       velero::contents_path(group_resource, gvr.version + "-preferredversion", name_space, name), json, now);
 }
 
+void ContentsWriter::add_version(const kube::GroupVersionResource& gvr, std::string_view name_space,
+                                 std::string_view name, std::string_view json) {
+  impl_->tar.add_file(velero::contents_path(gvr.group_resource(), gvr.version, name_space, name), json,
+                      impl_->clock.now());
+}
+
 void ContentsWriter::finish() {
   impl_->tar.finish();
   if (!impl_->buffer.empty()) impl_->flush();

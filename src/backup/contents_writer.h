@@ -23,6 +23,9 @@ class ContentsWriter {
 
   void add(const kube::GroupVersionResource& gvr, std::string_view name_space, std::string_view name,
            std::string_view json);
+  // The object in a version that is not the preferred one.
+  void add_version(const kube::GroupVersionResource& gvr, std::string_view name_space, std::string_view name,
+                   std::string_view json);
   // Everything has gone into `out` when it returns. Once.
   void finish();
 

@@ -139,10 +139,11 @@ std::vector<HookRunner::Planned> HookRunner::plan(const Json& pod, HookPhase pha
   return result;
 }
 
-bool HookRunner::run(const Json& pod, HookPhase phase, const base::Logger& logger,
-                     const base::CancelToken& cancel) {
+HookRunner::Outcome HookRunner::run(const Json& pod, HookPhase phase, const base::Logger& logger,
+                                    const base::CancelToken& cancel) {
+  Outcome outcome;
   const std::string pod_phase = codec::get_string(pod, {"status", "phase"});
-  if (pod_phase == "Succeeded" || pod_phase == "Failed") return true;
+  if (pod_phase == "Succeeded" || pod_phase == "Failed") return outcome;
   for (const Planned& planned : plan(pod, phase)) {
     const base::Logger log = logger.with("hookPhase", phase == HookPhase::kPre ? "pre" : "post")
                                  .with("hookSource", planned.source)
@@ -152,14 +153,19 @@ bool HookRunner::run(const Json& pod, HookPhase phase, const base::Logger& logge
     ++status_.hooks_attempted;
     try {
       execute(pod, planned.hook, log, cancel);
+      ++outcome.done;
     } catch (const base::Error& error) {
       if (error.code() == base::ErrorCode::kCancelled) throw;
       ++status_.hooks_failed;
       log.with("error", error.message()).error("Error executing hook");
-      if (planned.hook.on_error == "Fail") return false;
+      // Unset means Fail, as the API says. (Velero goes on then: what it applies the default to is a copy.)
+      if (planned.hook.on_error != "Continue") {
+        outcome.succeeded = false;
+        return outcome;
+      }
     }
   }
-  return true;
+  return outcome;
 }
 
 void HookRunner::execute(const Json& pod, const velero::ExecHook& hook, const base::Logger& logger,

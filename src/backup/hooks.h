@@ -33,10 +33,14 @@ class HookRunner {
   HookRunner(kube::Client& client, base::Random& random, const velero::BackupHooks& hooks,
              const kube::Discovery& discovery);
 
-  // Runs the pod's hooks in order. Failures are logged as errors. False if a hook failed whose onError is
-  // Fail: then the rest did not run and, before the backup, the pod is not to be backed up. Throws only
-  // kCancelled.
-  bool run(const Json& pod, HookPhase phase, const base::Logger& logger, const base::CancelToken& cancel);
+  struct Outcome {
+    // False if a hook failed whose onError is not Continue: then the rest did not run and, before the backup,
+    // neither the pod nor its volumes are to be backed up.
+    bool succeeded = true;
+    int done = 0;  // hooks that ran and did not fail
+  };
+  // Runs the pod's hooks in order. Failures are logged as errors. Throws only kCancelled.
+  Outcome run(const Json& pod, HookPhase phase, const base::Logger& logger, const base::CancelToken& cancel);
 
   const velero::HookStatus& status() const { return status_; }
 

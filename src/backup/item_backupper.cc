@@ -1,5 +1,6 @@
 #include "backup/item_backupper.h"
 
+#include "backup/patience.h"
 #include "base/error.h"
 #include "velero/bucket_layout.h"
 
@@ -9,6 +10,7 @@ namespace {
 constexpr char kDefinitions[] = "customresourcedefinitions.apiextensions.k8s.io";
 const kube::GroupVersionResource kClusterRoleBindings{"rbac.authorization.k8s.io", "v1",
                                                       "clusterrolebindings"};
+const kube::GroupVersionResource kPriorityClasses{"scheduling.k8s.io", "v1", "priorityclasses"};
 const kube::GroupVersionResource kClusterRoles{"rbac.authorization.k8s.io", "v1", "clusterroles"};
 
 // Kinds of which objects may be asked for after their list was worked through.
@@ -17,6 +19,7 @@ bool may_come_again(const std::string& group_resource) {
                                                "persistentvolumeclaims",
                                                "persistentvolumes",
                                                "namespaces",
+                                               "priorityclasses.scheduling.k8s.io",
                                                "clusterroles.rbac.authorization.k8s.io",
                                                "clusterrolebindings.rbac.authorization.k8s.io",
                                                kDefinitions};
@@ -131,6 +134,19 @@ void ItemBackupper::back_up_checked(const kube::ApiResource& resource, const Obj
   }
 }
 
+void ItemBackupper::add_version(const kube::ApiResource& resource, std::string_view raw) {
+  cancel_.check();
+  const ObjectHead& head = head_reader_.read(raw);
+  const auto written = written_.find(resource.gvr.group_resource());
+  if (written == written_.end() || !written->second.contains(head.name_space + "/" + head.name)) return;
+  try {
+    contents_.add_version(resource.gvr, head.name_space, head.name, raw);
+  } catch (const base::Error& error) {
+    if (is_cancelled(error)) throw;
+    throw StoreFailure{error};
+  }
+}
+
 bool ItemBackupper::mark_done(const kube::GroupVersionResource& gvr, const ObjectHead& head) {
   std::string key = head.name_space;
   key.append("/").append(head.name);
@@ -149,6 +165,8 @@ void ItemBackupper::write(const kube::ApiResource& resource, const ObjectHead& h
     if (is_cancelled(error)) throw;
     throw StoreFailure{error};
   }
+  if (options_.all_versions)
+    written_[resource.gvr.group_resource()].insert(head.name_space + "/" + head.name);
   list_.add(resource.gvr.api_version(), head.kind, head.name_space, head.name);
   if (!head.name_space.empty() && !namespaces_.contains(head.name_space)) namespaces_.insert(head.name_space);
   ++done_count_;
@@ -210,7 +228,10 @@ void ItemBackupper::fetch_and_back_up(const kube::ApiResource& resource, const k
                                       const base::Logger& logger, bool must_exist) {
   std::string raw;
   try {
-    raw = services_.client.raw("GET", kube::object_path(resource.gvr, name), {}, "application/json", cancel_);
+    raw = patiently("read an object", services_.random, item_logger_, cancel_, [&] {
+      return services_.client.raw("GET", kube::object_path(resource.gvr, name), {}, "application/json",
+                                  cancel_);
+    });
   } catch (const base::Error& error) {
     if (is_cancelled(error)) throw;
     const bool missing = error.code() == base::ErrorCode::kNotFound;
@@ -260,22 +281,26 @@ void ItemBackupper::back_up_service_account(const ObjectHead& head, const base::
     cluster_roles_.emplace();
     auto resource = services_.discovery.find_resource(kClusterRoleBindings);
     if (!resource || !filter_.takes_additional(*resource, "")) return;
-    services_.client.list_raw(
-        kClusterRoleBindings, "", {},
-        [&](std::string_view raw) {
-          const Json binding = codec::parse_json(raw, "clusterrolebinding");
-          const Json* subjects = codec::find(binding, {"subjects"});
-          if (!subjects || !subjects->is_array()) return;
-          for (const Json& subject : *subjects) {
-            if (codec::get_string(subject, {"kind"}) != "ServiceAccount") continue;
-            const bool role = codec::get_string(binding, {"roleRef", "kind"}) == "ClusterRole";
-            cluster_roles_->emplace(kube::ObjectName{codec::get_string(subject, {"namespace"}),
-                                                     codec::get_string(subject, {"name"})},
-                                    RoleBinding{kube::name_of(binding),
-                                                role ? codec::get_string(binding, {"roleRef", "name"}) : ""});
-          }
-        },
-        [&] { cluster_roles_->clear(); }, cancel_);
+    patiently("list cluster role bindings", services_.random, logger, cancel_, [&] {
+      cluster_roles_->clear();
+      services_.client.list_raw(
+          kClusterRoleBindings, "", {},
+          [&](std::string_view raw) {
+            const Json binding = codec::parse_json(raw, "clusterrolebinding");
+            const Json* subjects = codec::find(binding, {"subjects"});
+            if (!subjects || !subjects->is_array()) return;
+            for (const Json& subject : *subjects) {
+              if (codec::get_string(subject, {"kind"}) != "ServiceAccount") continue;
+              const bool role = codec::get_string(binding, {"roleRef", "kind"}) == "ClusterRole";
+              cluster_roles_->emplace(
+                  kube::ObjectName{codec::get_string(subject, {"namespace"}),
+                                   codec::get_string(subject, {"name"})},
+                  RoleBinding{kube::name_of(binding),
+                              role ? codec::get_string(binding, {"roleRef", "name"}) : ""});
+            }
+          },
+          [&] { cluster_roles_->clear(); }, cancel_);
+    });
   }
   const auto [first, last] = cluster_roles_->equal_range({head.name_space, head.name});
   for (auto entry = first; entry != last; ++entry) {
@@ -286,6 +311,12 @@ void ItemBackupper::back_up_service_account(const ObjectHead& head, const base::
 
 // --- volumes
 // -----------------------------------------------------------------------------------------------------
+
+std::optional<Json> ItemBackupper::look_up(const kube::GroupVersionResource& gvr,
+                                           const kube::ObjectName& name) const {
+  return patiently("read an object", services_.random, item_logger_, cancel_,
+                   [&] { return services_.client.get(gvr, name, cancel_); });
+}
 
 std::optional<velero::VolumeAction> ItemBackupper::policy_for(const Json* claim, const Json* volume,
                                                               const std::string& source,
@@ -316,9 +347,10 @@ std::string ItemBackupper::why_no_snapshot(const Json& volume, const base::Logge
   const kube::ObjectName claim_name{codec::get_string(volume, {"spec", "claimRef", "namespace"}),
                                     codec::get_string(volume, {"spec", "claimRef", "name"})};
   if (tracker_.is_taken(claim_name)) return "the volume's files are backed up with a pod";
+  if (auto reason = tracker_.why_withheld(claim_name); !reason.empty()) return reason;
   std::optional<Json> claim;
   if (!options_.policies.empty() && !claim_name.name.empty())
-    claim = services_.client.get(kube::resources::kPersistentVolumeClaims, claim_name, cancel_);
+    claim = look_up(kube::resources::kPersistentVolumeClaims, claim_name);
   const auto action = policy_for(claim ? &*claim : nullptr, &volume, "", Json());
   if (action == velero::VolumeAction::kSkip) return "skipped due to policy";
   const bool wanted =
@@ -330,7 +362,9 @@ std::string ItemBackupper::why_no_snapshot(const Json& volume, const base::Logge
 
 void ItemBackupper::back_up_volume(std::string_view raw, const base::Logger& logger) {
   const Json volume = codec::parse_json(raw, "persistentvolume");
+  const size_t before = snapshots_.all().size();
   std::string reason = why_no_snapshot(volume, logger);
+  if (snapshot_taken_ && snapshots_.all().size() > before) snapshot_taken_(snapshots_.all());
   if (!reason.empty())
     item_logger_.info("no snapshot of PersistentVolume {}: {}", kube::name_of(volume), reason);
   tracker_.volume_seen(volume, std::move(reason));
@@ -347,11 +381,10 @@ std::optional<velero::VolumeAction> ItemBackupper::policy_for_pod_volume(const s
                                                                          const PodVolume& volume) const {
   if (options_.policies.empty()) return std::nullopt;
   if (volume.claim.empty()) return policy_for(nullptr, nullptr, volume.source, Json());
-  auto claim =
-      services_.client.get(kube::resources::kPersistentVolumeClaims, {name_space, volume.claim}, cancel_);
+  auto claim = look_up(kube::resources::kPersistentVolumeClaims, {name_space, volume.claim});
   std::optional<Json> bound;
   const std::string name = claim ? codec::get_string(*claim, {"spec", "volumeName"}) : "";
-  if (!name.empty()) bound = services_.client.get(kube::resources::kPersistentVolumes, {"", name}, cancel_);
+  if (!name.empty()) bound = look_up(kube::resources::kPersistentVolumes, {"", name});
   return policy_for(claim ? &*claim : nullptr, bound ? &*bound : nullptr, volume.source, Json());
 }
 
@@ -376,15 +409,16 @@ std::string ItemBackupper::why_no_pod_volumes(const Json& pod, const base::Logge
 // Looks up what is needed of the claim; returns why the volume cannot be taken, "" if it can.
 std::string ItemBackupper::why_unfit(const std::string& name_space, ClaimedVolume& volume) {
   if (volume.volume.claim.empty()) return "";
-  if (tracker_.is_taken({name_space, volume.volume.claim})) return "taken with another pod";
-  auto claim = services_.client.get(kube::resources::kPersistentVolumeClaims,
-                                    {name_space, volume.volume.claim}, cancel_);
+  const kube::ObjectName claim_name{name_space, volume.volume.claim};
+  if (tracker_.is_taken(claim_name)) return "taken with another pod";
+  if (auto reason = tracker_.why_withheld(claim_name); !reason.empty()) return reason;
+  auto claim = look_up(kube::resources::kPersistentVolumeClaims, claim_name);
   if (!claim) return "its claim does not exist";
   volume.claim_uid = kube::uid_of(*claim);
   if (codec::get_string(*claim, {"spec", "volumeMode"}) == "Block") return "block volumes have no files";
   const std::string bound = codec::get_string(*claim, {"spec", "volumeName"});
   if (bound.empty()) return "its claim is not bound";
-  auto persistent_volume = services_.client.get(kube::resources::kPersistentVolumes, {"", bound}, cancel_);
+  auto persistent_volume = look_up(kube::resources::kPersistentVolumes, {"", bound});
   if (persistent_volume && codec::find(*persistent_volume, {"spec", "hostPath"}))
     return "hostPath volumes are not backed up";
   return "";
@@ -419,13 +453,24 @@ std::vector<ClaimedVolume> ItemBackupper::select_volumes(const Json& pod, const 
 void ItemBackupper::back_up_pod(const kube::ApiResource& resource, const ObjectHead& head,
                                 std::string_view raw, const base::Logger& logger) {
   const Json pod = codec::parse_json(raw, "pod");
-  if (!hooks_.run(pod, HookPhase::kPre, logger, cancel_)) {
-    logger.info("the pod is not backed up, because a hook failed before it");
+  const auto before = hooks_.run(pod, HookPhase::kPre, logger, cancel_);
+  if (!before.succeeded) {
+    // What an earlier one of them froze must not stay frozen.
+    if (before.done > 0) hooks_.run(pod, HookPhase::kPost, logger, cancel_);
+    logger.info("the pod and the data of its volumes are not backed up, because a hook failed before it");
+    for (const PodVolume& volume : volumes_of(pod)) {
+      if (!volume.claim.empty())
+        tracker_.withhold({head.name_space, volume.claim},
+                          fmt::format("a hook failed before the backup of pod {}", head.name));
+    }
+    --expected_;
     return;
   }
   // What a hook has frozen must not stay frozen, whatever happens in between, cancellation included.
   try {
     const auto volumes = select_volumes(pod, logger);
+    if (const auto priority = codec::get_string(pod, {"spec", "priorityClassName"}); !priority.empty())
+      back_up_additional(kPriorityClasses, "", priority, logger);
     for (const PodVolume& volume : volumes_of(pod)) {
       if (!volume.claim.empty())
         back_up_additional(kube::resources::kPersistentVolumeClaims, head.name_space, volume.claim, logger);

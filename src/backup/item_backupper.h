@@ -41,6 +41,12 @@ class ItemBackupper {
 
   // A collected object. Skips what is excluded by label, being deleted, or backed up already.
   void back_up(const kube::ApiResource& resource, std::string_view raw);
+  // An object that was backed up, in a version that is not its kind's preferred one; others are left out.
+  void add_version(const kube::ApiResource& resource, std::string_view raw);
+  // Called after each native snapshot, with all so far.
+  void on_snapshot(std::function<void(const std::vector<velero::NativeSnapshot>&)> taken) {
+    snapshot_taken_ = std::move(taken);
+  }
   // Adds to progress.totalItems.
   void expect(int items);
   // The definition of a custom kind of which an object was backed up.
@@ -73,6 +79,7 @@ class ItemBackupper {
                           const std::string& name, const base::Logger& logger);
   void fetch_and_back_up(const kube::ApiResource& resource, const kube::ObjectName& name,
                          const base::Logger& logger, bool must_exist);
+  std::optional<Json> look_up(const kube::GroupVersionResource& gvr, const kube::ObjectName& name) const;
   std::optional<velero::VolumeAction> policy_for(const Json* claim, const Json* volume,
                                                  const std::string& source, const Json& source_spec) const;
   std::string why_no_snapshot(const Json& volume, const base::Logger& logger);
@@ -92,9 +99,12 @@ class ItemBackupper {
   HookRunner hooks_;
   PodVolumeBackups pod_volumes_;
   NativeSnapshots snapshots_;
+  std::function<void(const std::vector<velero::NativeSnapshot>&)> snapshot_taken_;
   VolumeTracker tracker_;
   velero::ResourceList list_;
   std::map<std::string, std::unordered_set<std::string>> done_;  // group resource -> "ns/name"
+  std::map<std::string, std::unordered_set<std::string>>
+      written_;  // the same, when all versions are asked for
   std::set<std::string> namespaces_;
   struct RoleBinding {
     std::string name, role;

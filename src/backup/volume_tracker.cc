@@ -13,6 +13,15 @@ void VolumeTracker::pod_volume_taken(const kube::ObjectName& claim) {
   taken_.emplace(claim, true);
 }
 
+void VolumeTracker::withhold(const kube::ObjectName& claim, std::string reason) {
+  withheld_.emplace(claim, std::move(reason));
+}
+
+std::string VolumeTracker::why_withheld(const kube::ObjectName& claim) const {
+  const auto found = withheld_.find(claim);
+  return found == withheld_.end() ? "" : found->second;
+}
+
 void VolumeTracker::volume_seen(const codec::Json& volume, std::string no_snapshot) {
   Volume entry;
   entry.claim = {codec::get_string(volume, {"spec", "claimRef", "namespace"}),

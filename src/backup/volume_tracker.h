@@ -20,6 +20,11 @@ class VolumeTracker {
   void pod_volume_skipped(const kube::ObjectName& claim, std::string reason);
   // A claim whose files are taken with a pod.
   void pod_volume_taken(const kube::ObjectName& claim);
+  // A claim of which no data is to be saved in any way, and why: a hook that should have prepared it failed,
+  // say.
+  void withhold(const kube::ObjectName& claim, std::string reason);
+  // "" if it is not withheld.
+  std::string why_withheld(const kube::ObjectName& claim) const;
   bool is_taken(const kube::ObjectName& claim) const { return taken_.contains(claim); }
   // A PersistentVolume comes along; `no_snapshot` says why there is no native snapshot of it, "" if there is.
   void volume_seen(const codec::Json& persistent_volume, std::string no_snapshot);
@@ -38,7 +43,7 @@ class VolumeTracker {
   const std::pair<const std::string, Volume>* volume_of(const kube::ObjectName& claim) const;
 
   std::map<std::string, Volume> volumes_;  // by PersistentVolume name
-  std::map<kube::ObjectName, std::string> skipped_;
+  std::map<kube::ObjectName, std::string> skipped_, withheld_;
   std::map<kube::ObjectName, bool> taken_;
 };
 

@@ -39,6 +39,15 @@ std::vector<ApiResource> Discovery::preferred() const {
   return result;
 }
 
+std::vector<ApiResource> Discovery::other_versions() const {
+  std::lock_guard lock(mutex_);
+  std::vector<ApiResource> result;
+  for (const auto& group : groups_)
+    for (const auto& resource : group.resources)
+      if (resource.gvr.version != group.preferred_version) result.push_back(resource);
+  return result;
+}
+
 std::optional<ApiResource> Discovery::find(std::string_view name) const {
   const auto lower = base::to_lower(name);
   std::lock_guard lock(mutex_);

@@ -21,6 +21,8 @@ class Discovery {
 
   // Preferred version of each group only; core group first, then in the server's order.
   std::vector<ApiResource> preferred() const;
+  // The same kinds in the other versions that the server offers them in.
+  std::vector<ApiResource> other_versions() const;
   // Preferred version of the group first. "deploy", "deployments.apps", "Deployment" -> apps/v1 deployments.
   std::optional<ApiResource> find(std::string_view name) const;
   std::optional<ApiResource> find_kind(std::string_view api_version, std::string_view kind) const;
