@@ -69,6 +69,8 @@ VolumeBackupResult back_up(RepositoryAccess& repositories, const RepositoryTarge
   backup.hostname = kHost;
   backup.paths_override = {path.string()};
   for (const auto& [key, value] : request.tags) backup.tags.push_back(key + "=" + value);
+  constexpr unsigned kMostReaders = 64;
+  if (request.parallel_files > 0) backup.read_concurrency = std::min(request.parallel_files, kMostReaders);
   backup.parent = find_parent(lease.repository(), request.parent_snapshot, logger, cancel);
   const auto report = archive::backup_directories(
       lease.repository(), backup,

@@ -26,6 +26,7 @@ struct VolumeBackupRequest {
   PodVolume volume;
   std::map<std::string, std::string> tags;  // spec.tags of the PodVolumeBackup
   std::string parent_snapshot;              // of the volume's last backup; "": the newest of this path
+  unsigned parallel_files = 0;              // files read at a time; 0: the default
 };
 
 struct VolumeBackupResult {

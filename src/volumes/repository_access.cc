@@ -1,6 +1,7 @@
 #include "volumes/repository_access.h"
 
 #include "base/error.h"
+#include "repository/prune.h"
 
 namespace salvor::volumes {
 
@@ -127,6 +128,19 @@ std::shared_ptr<storage::ObjectStore> RepositoryAccess::open_store(const Reposit
   return storage::open_repository_url(url, storage_, options);
 }
 
+std::unique_ptr<repository::Repository> RepositoryAccess::open_with_any(
+    std::shared_ptr<storage::ObjectStore> store, const RepositoryTarget& target,
+    const base::CancelToken& cancel) const {
+  for (size_t next = 0;; ++next) {
+    const auto& password = next == 0 ? target.password : target.other_passwords[next - 1];
+    try {
+      return repository::Repository::open(store, password, repository_, {}, cancel);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kUnauthenticated || next == target.other_passwords.size()) throw;
+    }
+  }
+}
+
 RepositoryAccess::Lease RepositoryAccess::open_in_turn(const RepositoryTarget& target,
                                                        repository::LockMode mode, bool init, bool take_turn,
                                                        const base::CancelToken& cancel) {
@@ -152,7 +166,7 @@ RepositoryAccess::Lease RepositoryAccess::open_in_turn(const RepositoryTarget& t
         if (error.code() != ErrorCode::kAlreadyExists) throw;
       }
     }
-    impl->repository = repository::Repository::open(store, target.password, repository_, {}, cancel);
+    impl->repository = open_with_any(store, target, cancel);
     if (!target.read_only) {
       impl->lock = std::make_unique<repository::LockGuard>(
           *impl->repository, repository::LockOptions{.mode = mode, .retry_for = retry_lock_}, cancel);
@@ -179,7 +193,7 @@ void RepositoryAccess::ensure(const RepositoryTarget& target, const base::Cancel
   try {
     const auto store = open_store(target, false);
     if (repository::Repository::exists(*store, cancel)) {
-      repository::Repository::open(store, target.password, repository_, {}, cancel);
+      open_with_any(store, target, cancel);
       return;
     }
   } catch (Error& error) {
@@ -189,17 +203,28 @@ void RepositoryAccess::ensure(const RepositoryTarget& target, const base::Cancel
   open_or_init(target, cancel);
 }
 
+// The bucket, or the local directory, may be gone too.
+bool RepositoryAccess::exists(const RepositoryTarget& target, const base::CancelToken& cancel) const {
+  try {
+    return repository::Repository::exists(*open_store(target, false), cancel);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNotFound) throw;
+    return false;
+  }
+}
+
+void RepositoryAccess::prune(const RepositoryTarget& target, const base::CancelToken& cancel) {
+  if (!exists(target, cancel)) return;
+  Lease lease = open_in_turn(target, repository::LockMode::kExclusive, false, true, cancel);
+  const auto plan = repository::plan_prune(lease.repository(), {}, lease.token());
+  repository::apply_prune(lease.repository(), plan, lease.token());
+}
+
 void RepositoryAccess::forget(const RepositoryTarget& target, const std::string& snapshot_id,
                               const base::CancelToken& cancel) {
   const auto id = repository::SnapshotId::from_hex(snapshot_id);
   if (!id) base::fail(ErrorCode::kInvalidArgument, "\"{}\" is not the id of a snapshot", snapshot_id);
-  const auto store = open_store(target, false);
-  try {
-    if (!repository::Repository::exists(*store, cancel)) return;
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kNotFound) throw;
-    return;  // the bucket, or the local directory, is gone
-  }
+  if (!exists(target, cancel)) return;
   Lease lease = open_in_turn(target, repository::LockMode::kExclusive, false, true, cancel);
   lease.repository().remove_snapshot(*id, lease.token());
 }

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/cancel.h"
 #include "repository/lock.h"
@@ -26,6 +27,8 @@ namespace salvor::volumes {
 inline constexpr char kRepositorySecret[] = "velero-repo-credentials";
 inline constexpr char kRepositorySecretKey[] = "repository-password";
 inline constexpr char kDefaultRepositoryPassword[] = "static-passw0rd";
+// What the Secrets with passwords of their own are called, before the namespace; one key per location.
+inline constexpr char kOwnRepositorySecretPrefix[] = "salvor-repository-";
 
 // restic's URL of the repository of a namespace's volumes: "s3:http://host/bucket/prefix/restic/ns",
 // "/root/bucket/prefix/restic/ns"; config resticRepoPrefix replaces everything before "/ns".
@@ -37,7 +40,8 @@ struct RepositoryTarget {
   std::string prefix;              // spec.objectStorage.prefix of the location
   std::string name_space;          // of the volumes
   std::string password;
-  bool read_only = false;  // the location is: no lock can be written
+  std::vector<std::string> other_passwords;  // tried when that one does not open it
+  bool read_only = false;                    // the location is: no lock can be written
 
   std::string url() const;
 };
@@ -69,12 +73,19 @@ class RepositoryAccess {
   Lease open(const RepositoryTarget& target, const base::CancelToken& cancel = {});
   // Only sees to it that the repository is there and that the password opens it.
   void ensure(const RepositoryTarget& target, const base::CancelToken& cancel = {});
+  // Whether there is a repository, whatever its password.
+  bool exists(const RepositoryTarget& target, const base::CancelToken& cancel = {}) const;
   // Removes a snapshot, by its whole id; one that is not there, or a repository that is not there, is no
   // error.
   void forget(const RepositoryTarget& target, const std::string& snapshot_id,
               const base::CancelToken& cancel = {});
+  // Removes what no snapshot needs, alone with the repository; no repository is no error.
+  void prune(const RepositoryTarget& target, const base::CancelToken& cancel = {});
 
  private:
+  std::unique_ptr<repository::Repository> open_with_any(std::shared_ptr<storage::ObjectStore> store,
+                                                        const RepositoryTarget& target,
+                                                        const base::CancelToken& cancel) const;
   std::shared_ptr<storage::ObjectStore> open_store(const RepositoryTarget& target, bool create) const;
   Lease open_in_turn(const RepositoryTarget& target, repository::LockMode mode, bool init, bool take_turn,
                      const base::CancelToken& cancel);
