@@ -5,6 +5,7 @@
 #include "base/duration.h"
 #include "base/file.h"
 #include "cli/bucket_view.h"
+#include "cli/cancel_command.h"
 #include "cli/describe_backup.h"
 #include "cli/download.h"
 #include "cli/flag_values.h"
@@ -272,6 +273,7 @@ Command backup_group() {
                .min_arguments = 1,
                .max_arguments = 1,
                .define = with_flags<DownloadFlags>(download_backup)},
+              backup_cancel_command(),
               {.name = "delete",
                .summary = "Delete backups",
                .usage = "[NAMES] [flags]",

@@ -2,6 +2,7 @@
 
 #include "base/duration.h"
 #include "base/error.h"
+#include "base/json_log.h"
 #include "base/text.h"
 
 namespace salvor::cli {
@@ -87,6 +88,12 @@ CLI::Option* add_list(CLI::App& command, const std::string& name, std::vector<st
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->type_name("stringArray");
+}
+
+std::shared_ptr<base::LogSink> log_sink(const std::string& level, const std::string& format) {
+  if (format == "text") return base::stderr_log_sink(parse_log_level(level));
+  if (format == "json") return base::stderr_json_log_sink(parse_log_level(level));
+  throw FlagError(fmt::format("invalid argument \"{}\" for \"--log-format\" flag: not text or json", format));
 }
 
 }  // namespace salvor::cli

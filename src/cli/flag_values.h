@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ std::map<std::string, std::string> parse_ordered_resources(const std::string& te
 
 // debug, info, warning, error
 base::LogLevel parse_log_level(const std::string& text);
+// --log-level and --log-format ("text" or "json"): to standard error.
+std::shared_ptr<base::LogSink> log_sink(const std::string& level, const std::string& format);
 
 // --flag (true), --flag=true, --flag=false, absent (nullopt).
 class TriState {

@@ -50,7 +50,7 @@ void run(CommandContext& context, const Flags& flags, const Arguments&) {
   options.version = program_version();
   if (const auto& given = flags.durations.at("resource-timeout"); !given.empty())
     options.resource_timeout = parse_duration_flag("resource-timeout", given);
-  const base::Logger logger(base::stderr_log_sink(parse_log_level(flags.log_level)));
+  const base::Logger logger(log_sink(flags.log_level, flags.log_format));
   kube::Client client(
       kube::load_connection({.path = context.flags.kubeconfig, .context = context.flags.kubecontext}),
       {.retry = kPatient, .user_agent = "salvor-node-agent"}, logger);

@@ -1,5 +1,6 @@
 #include "cli/restore_commands.h"
 
+#include "cli/cancel_command.h"
 #include "cli/describe_restore.h"
 #include "cli/names.h"
 #include "cli/output.h"
@@ -153,6 +154,7 @@ Command restore_group() {
            .min_arguments = 1,
            .max_arguments = 1,
            .define = with_flags<ServerAccessFlags>(logs)},
+          restore_cancel_command(),
           {.name = "delete",
            .summary = "Delete restores",
            .usage = "[NAMES] [flags]",

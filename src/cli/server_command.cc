@@ -1,10 +1,12 @@
 #include "cli/server_command.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include "cli/flag_values.h"
 #include "cli/service_client.h"
 #include "cli/version_command.h"
 #include "server/server.h"
+#include "velero/constants.h"
 
 namespace salvor::cli {
 namespace {
@@ -21,7 +23,7 @@ struct Flags {
     add_durations(app);
     app.add_option("--log-level", log_level, "debug, info, warning or error. (default info)")
         ->type_name("string");
-    app.add_option("--log-format", log_format, "text, as Velero's default. (default text)")
+    app.add_option("--log-format", log_format, "text or json: one JSON object a line. (default text)")
         ->type_name("string");
     app.add_option("--metrics-address", options.metrics_address, "The address to expose prometheus metrics")
         ->type_name("string")
@@ -54,6 +56,15 @@ struct Flags {
     app.add_option("--concurrent-restores", options.concurrent_restores,
                    "Restores that may run at the same time")
         ->type_name("int");
+    app.add_option("--client-page-size", options.page_size,
+                   "Objects per answer when lists are read. 0: no paging. (default 500)")
+        ->type_name("int");
+    app.add_flag("--leader-elect{true}", options.leader_elect,
+                 "Of several replicas, let one work and the others stand by.");
+    app.add_flag(
+        "--random-repository-passwords{true}", options.random_repository_passwords,
+        "Give each namespace's repository a password of its own, in the Secret salvor-repository-NAMESPACE. "
+        "Keep copies of these Secrets: without them the data of volumes cannot be read.");
     app.add_option("--client-qps", queries_per_second,
                    "Maximum number of requests per second to the Kubernetes API. 0: no limit. (default 0)")
         ->type_name("float");
@@ -62,9 +73,9 @@ struct Flags {
     app.add_flag("--no-crds", no_crds,
                  "Neither create nor update the definitions of velero.io at the start.");
     // Taken because deployments pass them; there is nothing that they would change.
-    for (const char* name : {"--plugin-dir", "--profiler-address", "--client-burst", "--client-page-size",
-                             "--max-concurrent-k8s-connections", "--item-block-worker-count",
-                             "--default-repo-maintain-frequency", "--item-operation-sync-frequency"}) {
+    for (const char* name :
+         {"--plugin-dir", "--profiler-address", "--client-burst", "--max-concurrent-k8s-connections",
+          "--item-block-worker-count", "--item-operation-sync-frequency"}) {
       app.add_option(name, unused, "")->group("");
     }
     app.add_flag("--disable-informer-cache{true}", unused, "")->group("");
@@ -86,7 +97,28 @@ struct Flags {
     duration("backup-sync-period",
              "How often to ensure all backups in object storage exist as Backup objects. (default 1m)");
     duration("store-validation-frequency", "How often to verify if the storage is valid. (default 1m)");
+    duration("default-repo-maintain-frequency",
+             "How often repositories are pruned, for new BackupRepository objects. (default 168h)");
+    duration("leader-elect-lease-duration",
+             "For how long a server that went silent counts as alive. (default 15s)");
     duration("garbage-collection-frequency", "How often expired backups are collected. (default 1h)");
+  }
+
+  // EnableAPIGroupVersions: all versions of each object are stored.
+  static void check_features(const std::string& features, server::ServerOptions& resolved) {
+    for (const auto& feature : base::split(features, ',')) {
+      if (feature.empty() || feature == velero::feature::kCsi)
+        continue;  // there is nothing to switch on: CSI is not an option
+      if (feature != velero::feature::kApiGroupVersions)
+        base::fail(base::ErrorCode::kInvalidArgument, "unknown feature \"{}\"\nthere is: {}", feature,
+                   velero::feature::kApiGroupVersions);
+      resolved.features.insert(feature);
+    }
+    if (resolved.concurrent_backups < 1 || resolved.concurrent_restores < 1)
+      base::fail(base::ErrorCode::kInvalidArgument,
+                 "--concurrent-backups and --concurrent-restores begin with 1");
+    if (resolved.page_size < 0)
+      base::fail(base::ErrorCode::kInvalidArgument, "--client-page-size must not be negative");
   }
 
   server::ServerOptions resolve(const CommandContext& context) const {
@@ -115,12 +147,15 @@ struct Flags {
     set("backup-sync-period", resolved.backup_sync_period);
     set("store-validation-frequency", resolved.store_validation_frequency);
     set("garbage-collection-frequency", resolved.garbage_collection_frequency);
+    set("default-repo-maintain-frequency", resolved.repository_maintenance_frequency);
+    set("leader-elect-lease-duration", resolved.lease_duration);
+    check_features(context.flags.features, resolved);
     return resolved;
   }
 };
 
 void run(CommandContext& context, const Flags& flags, const Arguments&) {
-  const base::Logger logger(base::stderr_log_sink(parse_log_level(flags.log_level)));
+  const base::Logger logger(log_sink(flags.log_level, flags.log_format));
   kube::Client client(
       kube::load_connection({.path = context.flags.kubeconfig, .context = context.flags.kubecontext}),
       {.retry = kPatient, .queries_per_second = flags.queries_per_second, .user_agent = "salvor-server"},

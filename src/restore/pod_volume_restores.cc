@@ -57,12 +57,38 @@ std::set<kube::ObjectName> PodVolumeRestores::claims() const {
   return names;
 }
 
+// An earlier attempt at this restore may have ordered the same.
+std::map<std::string, std::string> PodVolumeRestores::ordered_before(const codec::Json& pod,
+                                                                     const base::CancelToken& cancel) const {
+  std::map<std::string, std::string> names;
+  if (!restore_.metadata.has_annotation(velero::salvor_annotation::kRestarts)) return names;
+  kube::ListOptions same;
+  same.label_selector = fmt::format("{}={},{}={}", velero::label::kRestoreUid, restore_.metadata.uid(),
+                                    velero::label::kPodUid, kube::uid_of(pod));
+  for (const auto& object : client_.list(velero::resources::kPodVolumeRestores, name_space_, same, cancel)) {
+    const auto order = velero::PodVolumeRestore::from_json(object);
+    const bool lost = velero::is_finished(order.status) && order.status.phase != velero::phase::kCompleted;
+    if (!lost) names[order.spec.volume] = order.metadata.name();
+  }
+  return names;
+}
+
 void PodVolumeRestores::start(const kube::ObjectName& backed_up_pod, const codec::Json& created_pod,
                               const base::CancelToken& cancel) {
   const auto entry = by_pod_.find(backed_up_pod);
   if (entry == by_pod_.end()) return;
   const std::string restore_name = restore_.metadata.name();
+  const auto ordered = ordered_before(created_pod, cancel);
   for (const auto* backup : entry->second) {
+    if (const auto earlier = ordered.find(backup->spec.volume); earlier != ordered.end()) {
+      std::lock_guard lock(mutex_);
+      started_.push_back({earlier->second,
+                          {kube::namespace_of(created_pod), kube::name_of(created_pod)},
+                          backup,
+                          false,
+                          ""});
+      continue;
+    }
     velero::PodVolumeRestore order;
     order.metadata = velero::ObjectMeta(name_space_, restore_name + "-" + random_.name_suffix());
     order.metadata.set_label(velero::label::kRestoreName, velero::label_value(restore_name));

@@ -53,6 +53,10 @@ class PodVolumeRestores {
     std::string phase;
   };
 
+  // Volume -> PodVolumeRestore.
+  std::map<std::string, std::string> ordered_before(const codec::Json& pod,
+                                                    const base::CancelToken& cancel) const;
+
   kube::Client& client_;
   const velero::Restore& restore_;
   const std::string name_space_;

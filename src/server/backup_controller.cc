@@ -1,122 +1,208 @@
 #include "server/backup_controller.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "backup/backupper.h"
 #include "kube/discovery.h"
 #include "kube/selector.h"
 #include "server/lookups.h"
+#include "velero/bucket_layout.h"
+#include "velero/schema_check.h"
 
 namespace salvor::server {
 
 using velero::resources::kBackups;
 namespace phase = velero::phase;
+namespace notes = velero::salvor_annotation;
 
 namespace {
 
 constexpr auto kOverlapDelay = std::chrono::seconds(5);
+// A backup that a server dies of is not begun anew for ever.
+constexpr int kMostRestarts = 3;
 
 bool is_new(const std::string& phase) {
-  return phase.empty() || phase == phase::kNew;
+  return phase.empty() || phase == phase::kNew || phase == phase::kQueued || phase == phase::kReadyToStart;
 }
 
-bool was_left_in_the_middle(const std::string& phase) {
+bool was_begun(const std::string& phase) {
   return phase == phase::kInProgress || phase == phase::kFinalizing ||
          phase == phase::kFinalizingPartiallyFailed || phase == phase::kWaitingForPluginOperations ||
          phase == phase::kWaitingForPluginOperationsPartiallyFailed;
 }
 
-bool covers_all(const std::vector<std::string>& namespaces) {
-  return namespaces.empty() || std::any_of(namespaces.begin(), namespaces.end(), [](const std::string& name) {
-           return name.find_first_of("*?[") != std::string::npos;
-         });
-}
-
-bool overlap(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  if (covers_all(a) || covers_all(b)) return true;
-  return std::any_of(a.begin(), a.end(),
-                     [&](const std::string& name) { return std::find(b.begin(), b.end(), name) != b.end(); });
+int restarts_of(const velero::Backup& backup) {
+  const auto text = backup.metadata.annotation(notes::kRestarts);
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
 }
 
 }  // namespace
 
-// Holds the namespaces of a backup while it runs.
-class BackupController::Running {
- public:
-  Running(BackupController& controller, const std::vector<std::string>& namespaces)
-      : controller_(controller) {
-    std::lock_guard lock(controller_.mutex_);
-    for (const auto& other : controller_.running_)
-      if (overlap(namespaces, other)) return;
-    entry_ = controller_.running_.insert(controller_.running_.end(), namespaces);
-    admitted_ = true;
-  }
-  ~Running() {
-    if (!admitted_) return;
-    std::lock_guard lock(controller_.mutex_);
-    controller_.running_.erase(entry_);
-  }
-  Running(const Running&) = delete;
-  Running& operator=(const Running&) = delete;
-  bool admitted() const { return admitted_; }
-
- private:
-  BackupController& controller_;
-  std::list<std::vector<std::string>>::iterator entry_;
-  bool admitted_ = false;
-};
+void remove_server_notes(velero::ObjectMeta& metadata) {
+  for (const auto* key : {notes::kServer, notes::kRestarts, notes::kNotified, notes::kCancel})
+    metadata.remove_annotation(key);
+}
 
 std::vector<Controller::Watched> BackupController::watches() {
-  return {names_of(kBackups, [](const Json& object) {
-    return is_new(codec::get_string(object, {"status", "phase"}));
-  })};
+  return {{kBackups, "", [this](const kube::WatchEvent& event) { handle(event); }}};
 }
 
-void BackupController::recover(const base::CancelToken& cancel) {
-  std::vector<std::string> names;
-  context_.client.list_raw(
-      kBackups, context_.options.name_space, {},
-      [&](std::string_view raw) {
-        const auto object = codec::parse_json(raw, "backup");
-        if (was_left_in_the_middle(codec::get_string(object, {"status", "phase"})))
-          names.push_back(kube::name_of(object));
-      },
-      [&] { names.clear(); }, cancel);
-  for (const auto& name : names)
-    if (auto backup = load<velero::Backup>(context_.client, kBackups, object(name), cancel))
-      recover_one(*backup, cancel);
+void BackupController::handle(const kube::WatchEvent& event) {
+  using Type = kube::WatchEvent::Type;
+  if (event.type == Type::kBookmark) return;
+  const auto name = kube::name_of(event.object);
+  const auto annotations = kube::annotations_of(event.object);
+  const auto phase = codec::get_string(event.object, {"status", "phase"});
+  if (context_.backups.is_running(name)) {
+    const auto owner = annotations.find(notes::kServer);
+    if (event.type == Type::kDeleted || annotations.contains(notes::kCancel))
+      context_.backups.stop(name, Operations::StopReason::kRequested);
+    else if (owner != annotations.end() && owner->second != context_.presence.identity())
+      context_.backups.stop(name, Operations::StopReason::kTakenOver);
+    return;
+  }
+  if (event.type != Type::kDeleted && (is_new(phase) || was_begun(phase)))
+    queue().add(name, codec::get_string(event.object, {"metadata", "creationTimestamp"}));
 }
 
-void BackupController::recover_one(Stored<velero::Backup>& backup, const base::CancelToken& cancel) {
+Controller::Requeue BackupController::reconcile(const std::string& name, const base::CancelToken& cancel) {
+  auto backup = load_valid<velero::Backup>(context_, kBackups, "Backup", object(name), cancel);
+  if (!backup || backup->value.metadata.being_deleted()) return std::nullopt;
+  const auto& phase = backup->value.status.phase;
+  if (was_begun(phase)) return take_over(*backup, cancel);
+  return is_new(phase) ? start(*backup, cancel) : std::nullopt;
+}
+
+// --- what an earlier server left
+// ---------------------------------------------------------------------------------
+
+Controller::Requeue BackupController::take_over(Stored<velero::Backup>& backup,
+                                                const base::CancelToken& cancel) {
+  auto& value = backup.value;
+  const auto owner = value.metadata.annotation(notes::kServer);
+  if (owner != context_.presence.identity() && context_.presence.is_alive(owner, cancel))
+    return context_.presence.duration() / 3;
+  if (adopt_from_store(backup, cancel)) return std::nullopt;
+  const int restarts = restarts_of(value) + 1;
+  if (restarts > kMostRestarts || value.metadata.has_annotation(notes::kCancel)) {
+    value.status.failure_reason =
+        value.metadata.has_annotation(notes::kCancel)
+            ? "the backup was cancelled on request"
+            : fmt::format(
+                  "found a backup with status \"{}\" during the server starting, mark it as \"Failed\": "
+                  "its server ended {} times in the middle of it",
+                  value.status.phase, restarts);
+    value.status.phase = phase::kFailed;
+    value.status.completion_timestamp = now();
+    backup.save_unchanged(context_.client, kBackups, cancel);
+    clear_earlier_attempt(value, cancel);
+    announce_phase(context_, backup, phase::kInProgress, value.status.failure_reason);
+    logger_.warning("backup \"{}\": {}", value.metadata.name(), value.status.failure_reason);
+    count(value);
+    return std::nullopt;
+  }
+  value.metadata.set_annotation(notes::kServer, context_.presence.identity());
+  value.metadata.set_annotation(notes::kRestarts, std::to_string(restarts));
+  try {
+    backup.save_unchanged(context_.client, kBackups, cancel);
+  } catch (const base::Error& error) {
+    // Another server was faster, or the old one is not dead after all.
+    if (error.code() == base::ErrorCode::kConflict) return context_.presence.duration() / 3;
+    throw;
+  }
+  context_.metrics.add("salvor_backup_resumed_total", {});
+  begin_anew(backup, cancel);
+  return std::nullopt;
+}
+
+// The metadata is the last piece that is written: with it, the backup is whole.
+bool BackupController::adopt_from_store(Stored<velero::Backup>& backup, const base::CancelToken& cancel) {
   auto& value = backup.value;
   const auto name = value.metadata.name();
+  std::optional<velero::BackupStorageLocation> location;
+  try {
+    location = context_.stores.location(value.spec.storage_location, cancel);
+  } catch (const base::Error& error) {
+    if (error.code() != base::ErrorCode::kNotFound) throw;
+    return false;  // it begins anew, and fails validation
+  }
+  auto store = context_.stores.backup_store(*location, cancel);
+  if (!store.backup_exists(name, cancel)) return false;
+  const auto stored = store.get_backup(name, cancel);
+  if (stored.metadata.uid() != value.metadata.uid() || !velero::is_finished(stored.status)) return false;
+  logger_.info("backup \"{}\" was whole in the store when its server ended", name);
+  value.status = stored.status;
+  save_and_announce(context_, backup, kBackups, cancel);
+  count(value);
+  return true;
+}
+
+void BackupController::begin_anew(Stored<velero::Backup>& backup, const base::CancelToken& cancel) {
+  auto& value = backup.value;
+  logger_.warning("backup \"{}\" was {} when its server ended; it begins anew", value.metadata.name(),
+                  value.status.phase);
+  clear_earlier_attempt(value, cancel);
+  value.status = {};
+  value.status.phase = phase::kNew;
+  save_and_announce(context_, backup, kBackups, cancel, "its server ended in the middle; it begins anew");
+  queue().add(value.metadata.name(), codec::get_string(value.metadata.fields(), {"creationTimestamp"}));
+}
+
+// Pieces without metadata, which nobody takes for a backup; orders to node agents that nobody waits for;
+// snapshots that only the dead server knew besides its journal in the store.
+void BackupController::clear_earlier_attempt(const velero::Backup& backup, const base::CancelToken& cancel) {
+  const auto name = backup.metadata.name();
+  kube::ListOptions own;
+  own.label_selector = fmt::format("{}={}", velero::label::kBackupUid, backup.metadata.uid());
+  for (const auto& volume :
+       context_.client.list(velero::resources::kPodVolumeBackups, context_.options.name_space, own, cancel)) {
+    const auto phase = codec::get_string(volume, {"status", "phase"});
+    if (phase == phase::kCompleted || phase == phase::kFailed || phase == phase::kCanceled) continue;
+    context_.client.patch(velero::resources::kPodVolumeBackups, object(kube::name_of(volume)),
+                          kube::PatchType::kMerge, {{"spec", {{"cancel", true}}}}, "", cancel);
+  }
   try {
     auto store =
-        context_.stores.backup_store(context_.stores.location(value.spec.storage_location, cancel), cancel);
-    if (store.backup_exists(name, cancel)) {
-      const auto stored = store.get_backup(name, cancel);
-      if (stored.metadata.uid() == value.metadata.uid() && velero::is_finished(stored.status)) {
-        logger_.info("backup \"{}\" was whole in the store when the server ended", name);
-        value.status = stored.status;
-        backup.save(context_.client, kBackups, cancel);
-        return;
-      }
-    } else {
-      store.delete_backup(name, cancel);  // pieces without metadata, which nobody takes for a backup
+        context_.stores.backup_store(context_.stores.location(backup.spec.storage_location, cancel), cancel);
+    if (store.backup_exists(name, cancel)) return;  // of another backup of that name
+    for (const auto& snapshot : store.get_volume_snapshots(name, cancel))
+      if (volumes_.delete_snapshot && snapshot.spec.backup_uid == backup.metadata.uid())
+        volumes_.delete_snapshot(snapshot, cancel);
+    store.delete_backup(name, cancel);
+  } catch (const base::Error& error) {
+    cancel.check();
+    logger_.warning("cannot tidy up after the earlier attempt of backup \"{}\": {}", name, error.message());
+  }
+}
+
+// File data of a backup that was cancelled, or, when another attempt succeeded, of the earlier ones: until
+// then the new attempt has those for parents, so that what was saved then need not be read again.
+void BackupController::remove_volumes(const velero::Backup& backup, std::optional<base::Time> made_before) {
+  kube::ListOptions own;
+  own.label_selector = fmt::format("{}={}", velero::label::kBackupUid, backup.metadata.uid());
+  try {
+    for (const auto& object_json :
+         context_.client.list(velero::resources::kPodVolumeBackups, context_.options.name_space, own)) {
+      const auto volume = velero::PodVolumeBackup::from_json(object_json);
+      const auto created = volume.metadata.creation_time();
+      // Times of objects are whole seconds.
+      if (made_before && (!created || *created >= std::chrono::floor<std::chrono::seconds>(*made_before)))
+        continue;
+      if (!volume.status.snapshot_id.empty() && volumes_.forget) volumes_.forget(volume, {});
+      context_.client.remove(velero::resources::kPodVolumeBackups, object(volume.metadata.name()));
     }
   } catch (const base::Error& error) {
-    logger_.warning("cannot look into the store for backup \"{}\": {}", name, error.message());
+    logger_.warning("cannot remove the file data of an attempt at backup \"{}\": {}", backup.metadata.name(),
+                    error.message());
   }
-  value.status.failure_reason =
-      fmt::format("found a backup with status \"{}\" during the server starting, mark it as \"Failed\"",
-                  value.status.phase);
-  value.status.phase = phase::kFailed;
-  value.status.completion_timestamp = now();
-  backup.save(context_.client, kBackups, cancel);
-  logger_.warning("backup \"{}\": {}", name, value.status.failure_reason);
-  count(value);
 }
+
+// --- the work
+// ----------------------------------------------------------------------------------------------------
 
 std::vector<std::string> BackupController::prepare(velero::Backup& backup, const base::CancelToken& cancel) {
   std::vector<std::string> excluded;
@@ -129,45 +215,91 @@ std::vector<std::string> BackupController::prepare(velero::Backup& backup, const
                                 context_.client.server_version(cancel), now());
 }
 
-Controller::Requeue BackupController::reconcile(const std::string& name, const base::CancelToken& cancel) {
-  auto backup = load<velero::Backup>(context_.client, kBackups, object(name), cancel);
-  if (!backup || !is_new(backup->value.status.phase) || backup->value.metadata.being_deleted())
+Controller::Requeue BackupController::start(Stored<velero::Backup>& backup, const base::CancelToken& cancel) {
+  auto& value = backup.value;
+  const auto name = value.metadata.name();
+  if (value.metadata.has_annotation(notes::kCancel)) {
+    value.status.phase = phase::kFailed;
+    value.status.failure_reason = "the backup was cancelled on request";
+    value.status.completion_timestamp = now();
+    finish(backup, cancel);
     return std::nullopt;
-  const Running running(*this, backup->value.spec.included_namespaces);
-  if (!running.admitted()) return kOverlapDelay;
+  }
+  const auto running = context_.backups.start(name, value.spec.included_namespaces, cancel);
+  if (!running) return kOverlapDelay;
 
-  auto& value = backup->value;
+  value.metadata.set_annotation(notes::kServer, context_.presence.identity());
   const Metrics::Labels labels{{"schedule", value.metadata.label(velero::label::kScheduleName)}};
+  const auto phase_before = backup.phase_before();
+  value.status.queue_position = 0;
   value.status.validation_errors = prepare(value, cancel);
-  if (!value.status.validation_errors.empty()) {
-    value.status.phase = phase::kFailedValidation;
-    backup->save(context_.client, kBackups, cancel);
-    logger_.error("backup \"{}\" is not valid: {}", name, fmt::join(value.status.validation_errors, "; "));
+  for (const auto& field : velero::unknown_spec_fields(backup.read, "Backup"))
+    value.status.validation_errors.push_back(fmt::format("{}: unknown field", field));
+  const bool valid = value.status.validation_errors.empty();
+  value.status.phase = valid ? phase::kInProgress : phase::kFailedValidation;
+  if (valid) value.status.start_timestamp = now();
+  const auto why = fmt::format("{}", fmt::join(value.status.validation_errors, "; "));
+  try {
+    // Whose save comes first, whose the backup is.
+    backup.save_unchanged(context_.client, kBackups, cancel);
+  } catch (const base::Error& error) {
+    if (error.code() == base::ErrorCode::kConflict) return std::chrono::milliseconds(100);
+    throw;
+  }
+  announce_phase(context_, backup, phase_before, why);
+  if (!valid) {
+    logger_.error("backup \"{}\" is not valid: {}", name, why);
     context_.metrics.add("velero_backup_validation_failure_total", labels);
     context_.metrics.set("velero_backup_last_status", labels, 0);
     return std::nullopt;
   }
-  value.status.phase = phase::kInProgress;
-  value.status.start_timestamp = now();
-  backup->save(context_.client, kBackups, cancel);
   context_.metrics.add("velero_backup_attempt_total", labels);
-  run(*backup, cancel);
+  run(backup, *running, cancel);
   return std::nullopt;
 }
 
-void BackupController::run(Stored<velero::Backup>& backup, const base::CancelToken& cancel) {
+void BackupController::run(Stored<velero::Backup>& backup, const Running& running,
+                           const base::CancelToken& cancel) {
   auto& value = backup.value;
   const auto name = value.metadata.name();
-  logger_.info("backup \"{}\" starts", name);
+  const auto log = operation_logger("backup", name);
+  log.info("backup \"{}\" starts", name);
   try {
-    value.status = run_engine(backup, cancel);
+    value.status = run_engine(backup, running, log);
   } catch (const std::exception& error) {
     value.status.phase = phase::kFailed;
     value.status.failure_reason = base::describe(error);
     value.status.completion_timestamp = now();
   }
+  const auto reason = running.stop_reason();
+  if (reason == Operations::StopReason::kTakenOver) {
+    logger_.warning("backup \"{}\" was taken over by another server", name);
+    return;
+  }
+  const bool stopped = running.token().cancelled() && value.status.phase == phase::kFailed;
+  if (stopped && reason == Operations::StopReason::kNone) return give_back(backup);
+  if (stopped) value.status.failure_reason = "the backup was cancelled on request";
+  finish(backup, cancel);
+  // Those of a backup that failed by itself are parents for the next; they go when it is deleted.
+  if (stopped)
+    remove_volumes(value, std::nullopt);
+  else if (value.status.phase != phase::kFailed && restarts_of(value) > 0)
+    remove_volumes(value, value.status.start_timestamp);
+}
+
+void BackupController::finish(Stored<velero::Backup>& backup, const base::CancelToken& cancel) {
+  auto& value = backup.value;
+  const auto name = value.metadata.name();
   save_surely(
-      context_, [&] { backup.save(context_.client, kBackups); }, cancel);
+      context_,
+      [&] {
+        try {
+          save_and_announce(context_, backup, kBackups, {}, value.status.failure_reason);
+        } catch (const base::Error& error) {
+          if (error.code() != base::ErrorCode::kNotFound) throw;  // deleted meanwhile
+        }
+      },
+      cancel);
   if (value.status.failure_reason.empty())
     logger_.info("backup \"{}\" ended: {}", name, value.status.phase);
   else
@@ -175,9 +307,39 @@ void BackupController::run(Stored<velero::Backup>& backup, const base::CancelTok
   count(value);
 }
 
-velero::BackupStatus BackupController::run_engine(Stored<velero::Backup>& backup,
-                                                  const base::CancelToken& cancel) {
+// The server was told to stop: the next one makes the backup.
+void BackupController::give_back(Stored<velero::Backup>& backup) {
   auto& value = backup.value;
+  value.metadata.remove_annotation(notes::kServer);
+  value.status = {};
+  value.status.phase = phase::kNew;
+  save_surely(context_,
+              [&] {
+                save_and_announce(context_, backup, kBackups, {},
+                                  "its server was stopped; the next one makes it");
+              },
+              {});
+  logger_.info("backup \"{}\" goes back to New, because the server stops", value.metadata.name());
+}
+
+// Asked before anything is written that another server could have written by now. While nobody can be asked,
+// nobody else can have taken the backup over.
+bool BackupController::is_ours(const std::string& name, const base::CancelToken& cancel) {
+  std::optional<Json> found;
+  save_surely(
+      context_, [&] { found = context_.client.get(kBackups, object(name), cancel); }, cancel);
+  if (!found) return true;  // deleted: what is left is ours to remove
+  const auto annotations = kube::annotations_of(*found);
+  const auto owner = annotations.find(notes::kServer);
+  const bool ours = owner == annotations.end() || owner->second == context_.presence.identity();
+  if (!ours) context_.backups.stop(name, Operations::StopReason::kTakenOver);
+  return ours;
+}
+
+velero::BackupStatus BackupController::run_engine(Stored<velero::Backup>& backup, const Running& running,
+                                                  const base::Logger& log) {
+  auto& value = backup.value;
+  const auto cancel = running.token();
   const auto location = context_.stores.location(value.spec.storage_location, cancel);
   auto store = context_.stores.backup_store(location, cancel);
   kube::Discovery discovery(context_.client);
@@ -185,38 +347,51 @@ velero::BackupStatus BackupController::run_engine(Stored<velero::Backup>& backup
 
   backup::BackupOptions options;
   options.name_space = context_.options.name_space;
+  options.page_size = context_.options.page_size;
+  options.all_versions = context_.options.features.contains(velero::feature::kApiGroupVersions);
   options.pod_volume_timeout = context_.options.fs_backup_timeout;
   if (const auto& policy = value.spec.resource_policy)
     options.policies = velero::ResourcePolicies::from_config_map(
         context_.client.require(kube::resources::kConfigMaps, object(policy->name), cancel));
 
+  const auto name = value.metadata.name();
   backup::BackupServices services{
-      context_.client,
-      discovery,
-      context_.clock,
-      context_.random,
-      store,
-      logger_.with("backup", context_.options.name_space + "/" + value.metadata.name()),
-      volumes_.snapshot_provider,
-      nullptr,
-      nullptr,
-      nullptr};
+      context_.client, discovery, context_.clock, context_.random, store, log, volumes_.snapshot_provider,
+      nullptr,         nullptr,   nullptr};
   if (volumes_.repository)
     services.repository = [&](const std::string& name_space) {
       return volumes_.repository(name_space, location, cancel);
     };
   services.node_agent_runs = [&](const std::string& node) { return node_agent_runs(node, cancel); };
+  if (volumes_.delete_snapshot)
+    services.delete_snapshot = [&](const velero::NativeSnapshot& snapshot) {
+      volumes_.delete_snapshot(snapshot, {});
+    };
+  services.may_write = [&] { return is_ours(name, {}); };
   services.progress = [&](const velero::BackupStatus& status) {
     value.status = status;
     try {
-      backup.save(context_.client, kBackups, cancel);
+      save_and_announce(context_, backup, kBackups, cancel);
     } catch (const base::Error& error) {
-      logger_.warning("cannot record the progress of backup \"{}\": {}", value.metadata.name(),
-                      error.message());
+      log.warning("cannot record the progress of backup \"{}\": {}", name, error.message());
     }
   };
-  const auto input = value;  // what the engine reads must not change under it
-  return backup::run_backup(input, services, options, cancel);
+  auto input = value;  // what the engine reads must not change under it
+  remove_server_notes(input.metadata);
+  auto status = backup::run_backup(input, services, options, cancel);
+  if (status.phase != phase::kFailed) note_size(value, store);
+  return status;
+}
+
+void BackupController::note_size(const velero::Backup& backup, velero::BackupStore& store) {
+  try {
+    if (const auto contents = store.store().stat(velero::backup_key::contents(backup.metadata.name())))
+      context_.metrics.set("velero_backup_tarball_size_bytes",
+                           {{"schedule", backup.metadata.label(velero::label::kScheduleName)}},
+                           static_cast<double>(contents->size));
+  } catch (const base::Error& error) {
+    logger_.warning("cannot ask for the size of backup \"{}\": {}", backup.metadata.name(), error.message());
+  }
 }
 
 // This process serves its own node; other nodes have a pod of the DaemonSet node-agent.

@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "velero/schema_check.h"
+
 namespace salvor::server {
 
 using velero::resources::kBackups;
@@ -35,7 +37,12 @@ void BackupDeletion::finish(Request& request, std::vector<std::string> errors,
   request.value.status.phase = phase::kProcessed;
   request.value.status.errors = std::move(errors);
   save_surely(
-      context_, [&] { request.save(context_.client, kDeleteBackupRequests); }, cancel);
+      context_,
+      [&] {
+        save_and_announce(context_, request, kDeleteBackupRequests, {},
+                          fmt::format("{}", fmt::join(request.value.status.errors, "; ")));
+      },
+      cancel);
 }
 
 Controller::Requeue BackupDeletion::purge_when_old(const velero::DeleteBackupRequest& request,
@@ -60,11 +67,16 @@ void BackupDeletion::remove_older_requests(const Request& request, const base::C
 }
 
 Controller::Requeue BackupDeletion::reconcile(const std::string& name, const base::CancelToken& cancel) {
-  auto request =
-      load<velero::DeleteBackupRequest>(context_.client, kDeleteBackupRequests, object(name), cancel);
+  auto request = load_valid<velero::DeleteBackupRequest>(context_, kDeleteBackupRequests,
+                                                         "DeleteBackupRequest", object(name), cancel);
   if (!request || request->value.metadata.being_deleted()) return std::nullopt;
   auto& value = request->value;
   if (value.status.phase == phase::kProcessed) return purge_when_old(value, cancel);
+  if (const auto unknown = velero::unknown_spec_fields(request->read, "DeleteBackupRequest");
+      !unknown.empty()) {
+    finish(*request, {fmt::format("{}: unknown field", fmt::join(unknown, ", "))}, cancel);
+    return std::nullopt;
+  }
   const auto& backup_name = value.spec.backup_name;
   if (backup_name.empty()) {
     finish(*request, {"spec.backupName is required"}, cancel);
@@ -102,12 +114,12 @@ Controller::Requeue BackupDeletion::reconcile(const std::string& name, const bas
   const auto backup_uid = backup->value.metadata.uid();
   value.metadata.set_label(velero::label::kBackupUid, backup_uid);
   value.status.phase = phase::kInProgress;
-  request->save(context_.client, kDeleteBackupRequests, cancel);
+  save_and_announce(context_, *request, kDeleteBackupRequests, cancel);
   remove_older_requests(*request, cancel);
   const Metrics::Labels labels{{"schedule", backup->value.metadata.label(velero::label::kScheduleName)}};
   context_.metrics.add("velero_backup_deletion_attempt_total", labels);
   backup->value.status.phase = phase::kDeleting;
-  backup->save(context_.client, kBackups, cancel);
+  save_and_announce(context_, *backup, kBackups, cancel);
 
   auto errors = remove_backup(backup->value, *location, cancel);
   const bool succeeded = errors.empty();
@@ -144,6 +156,23 @@ std::vector<std::string> BackupDeletion::remove_backup(const velero::Backup& bac
   return errors;
 }
 
+// Those that the store lists, and, of a backup that failed before it had a list, those in the cluster.
+std::vector<velero::PodVolumeBackup> BackupDeletion::pod_volume_backups(velero::BackupStore& store,
+                                                                        const velero::Backup& backup,
+                                                                        const base::CancelToken& cancel) {
+  auto result = store.get_pod_volume_backups(backup.metadata.name(), cancel);
+  std::set<std::string> known;
+  for (const auto& volume : result) known.insert(volume.status.snapshot_id);
+  kube::ListOptions own;
+  own.label_selector = fmt::format("{}={}", velero::label::kBackupUid, backup.metadata.uid());
+  for (const auto& object_json :
+       context_.client.list(velero::resources::kPodVolumeBackups, context_.options.name_space, own, cancel)) {
+    auto volume = velero::PodVolumeBackup::from_json(object_json);
+    if (known.insert(volume.status.snapshot_id).second) result.push_back(std::move(volume));
+  }
+  return result;
+}
+
 void BackupDeletion::remove_volume_data(velero::BackupStore& store, const velero::Backup& backup,
                                         std::vector<std::string>& errors, const base::CancelToken& cancel) {
   const auto name = backup.metadata.name();
@@ -158,7 +187,7 @@ void BackupDeletion::remove_volume_data(velero::BackupStore& store, const velero
                                    error.message()));
     }
   }
-  for (auto volume : store.get_pod_volume_backups(name, cancel)) {
+  for (auto volume : pod_volume_backups(store, backup, cancel)) {
     if (volume.status.snapshot_id.empty()) continue;
     volume.spec.backup_storage_location = backup.spec.storage_location;
     try {

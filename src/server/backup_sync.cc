@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "server/backup_controller.h"
+
 namespace salvor::server {
 
 using velero::resources::kBackups;
@@ -32,8 +34,8 @@ std::vector<Controller::Watched> BackupSync::watches() {
 }
 
 Controller::Requeue BackupSync::reconcile(const std::string& name, const base::CancelToken& cancel) {
-  auto location =
-      load<velero::BackupStorageLocation>(context_.client, kBackupStorageLocations, object(name), cancel);
+  auto location = load_valid<velero::BackupStorageLocation>(context_, kBackupStorageLocations,
+                                                            "BackupStorageLocation", object(name), cancel);
   if (!location) {
     seen_.erase(name);
     return std::nullopt;
@@ -106,6 +108,7 @@ void BackupSync::add(velero::BackupStore& store, const std::string& name, const 
     backup.status.phase = phase::kPartiallyFailed;
   }
   strip(backup.metadata, context_.options.name_space);
+  remove_server_notes(backup.metadata);
   auto& owners = backup.metadata.fields();
   if (owners.contains("ownerReferences")) {
     Json kept = Json::array();

@@ -52,6 +52,37 @@ Controller::Watched Controller::names_of(const kube::GroupVersionResource& gvr,
           }};
 }
 
+void reject(const Context& context, const kube::GroupVersionResource& gvr, const Json& object,
+            const std::string& why, const base::CancelToken& cancel) {
+  namespace resources = velero::resources;
+  namespace phase = velero::phase;
+  const auto kind = codec::get_string(object, {"kind"});
+  const auto found = codec::get_string(object, {"status", "phase"});
+  Json status;
+  if (gvr == resources::kBackups || gvr == resources::kRestores || gvr == resources::kSchedules) {
+    const bool fresh =
+        found.empty() || found == phase::kNew || found == phase::kQueued || found == phase::kEnabled;
+    if (!fresh) return;
+    status = {{"phase", phase::kFailedValidation}, {"validationErrors", Json::array({why})}};
+  } else if (gvr == resources::kDeleteBackupRequests) {
+    if (found == phase::kProcessed) return;
+    status = {{"phase", phase::kProcessed}, {"errors", Json::array({why})}};
+  } else if (gvr == resources::kBackupStorageLocations) {
+    status = {{"phase", phase::kUnavailable}, {"message", why}};
+  } else if (gvr == resources::kBackupRepositories) {
+    status = {{"phase", phase::kNotReady}, {"message", why}};
+  } else if (gvr == resources::kPodVolumeBackups || gvr == resources::kPodVolumeRestores) {
+    if (!found.empty() && found != phase::kNew) return;
+    status = {{"phase", phase::kFailed}, {"message", why}};
+  }
+  context.logger.error("{} \"{}\" cannot be read: {}", kind, kube::name_of(object), why);
+  if (status.is_null()) return;
+  context.client.patch(gvr, {kube::namespace_of(object), kube::name_of(object)}, kube::PatchType::kMerge,
+                       {{"status", status}}, "", cancel);
+  if (status["phase"] != found)
+    context.events.record(object, EventRecorder::Type::kWarning, status["phase"].get<std::string>(), why);
+}
+
 void save_surely(const Context& context, const std::function<void()>& save, const base::CancelToken& cancel) {
   base::RetryPolicy policy{.attempts = 30,
                            .first_delay = std::chrono::milliseconds(250),

@@ -14,8 +14,11 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "kube/client.h"
+#include "server/events.h"
+#include "server/lease.h"
 #include "server/location_stores.h"
 #include "server/metrics.h"
+#include "server/operations.h"
 #include "server/server.h"
 #include "server/work_queue.h"
 #include "velero/constants.h"
@@ -34,6 +37,10 @@ struct Context {
   base::Logger logger;
   Metrics& metrics;
   LocationStores& stores;
+  EventRecorder& events;
+  ServerPresence& presence;
+  Operations& backups;  // those that run here
+  Operations& restores;
 };
 
 class Controller {
@@ -72,6 +79,11 @@ class Controller {
   Watched names_of(const kube::GroupVersionResource& gvr);
   // The same, for those that `wanted` picks, ranked by creation time: first come, first served.
   Watched names_of(const kube::GroupVersionResource& gvr, std::function<bool(const Json&)> wanted);
+  // For the lines about one run of one object: which it is, and an id that tells this run from all others.
+  base::Logger operation_logger(const std::string& kind, const std::string& name) const {
+    return logger_.with(kind, context_.options.name_space + "/" + name)
+        .with("request", context_.random.uuid().substr(0, 8));
+  }
   kube::ObjectName object(const std::string& name) const { return {context_.options.name_space, name}; }
   base::Time now() const { return context_.clock.now(); }
 
@@ -93,20 +105,57 @@ template <typename T>
 struct Stored {
   T value;
   Json original;  // as value.to_json() wrote it when it was read or saved
+  Json read;      // as the API server sent it, with what T does not know
 
-  explicit Stored(const Json& object) : value(T::from_json(object)), original(value.to_json()) {}
+  explicit Stored(const Json& object)
+      : value(T::from_json(object)), original(value.to_json()), read(object) {}
 
   // Writes what changed; nothing if nothing did. kNotFound when the object is gone.
   void save(kube::Client& client, const kube::GroupVersionResource& gvr,
             const base::CancelToken& cancel = {}) {
-    auto now = value.to_json();
-    const auto patch = merge_patch(original, now);
+    save_patch(client, gvr, merge_patch(original, value.to_json()), cancel);
+  }
+  // The same, if nobody has changed the object since it was read or saved; else kConflict. Of several that
+  // try, one succeeds.
+  void save_unchanged(kube::Client& client, const kube::GroupVersionResource& gvr,
+                      const base::CancelToken& cancel = {}) {
+    auto patch = merge_patch(original, value.to_json());
+    if (!patch.empty()) patch["metadata"]["resourceVersion"] = value.metadata.resource_version();
+    save_patch(client, gvr, patch, cancel);
+  }
+  // The phase as it was read or saved last.
+  std::string phase_before() const { return codec::get_string(original, {"status", "phase"}); }
+
+ private:
+  void save_patch(kube::Client& client, const kube::GroupVersionResource& gvr, const Json& patch,
+                  const base::CancelToken& cancel) {
     if (patch.empty()) return;
-    client.patch(gvr, {value.metadata.name_space(), value.metadata.name()}, kube::PatchType::kMerge, patch,
-                 "", cancel);
-    original = std::move(now);
+    const auto stored = client.patch(gvr, {value.metadata.name_space(), value.metadata.name()},
+                                     kube::PatchType::kMerge, patch, "", cancel);
+    value.metadata.fields()["resourceVersion"] = kube::resource_version_of(stored);
+    original = value.to_json();
   }
 };
+
+// An Event about the phase that `stored` was saved with, if it is another than `before`. `why` may be empty.
+template <typename T>
+void announce_phase(const Context& context, const Stored<T>& stored, const std::string& before,
+                    const std::string& why = "") {
+  const auto phase = stored.phase_before();
+  if (phase == before || phase.empty()) return;
+  const auto text = fmt::format("{} is {}", stored.value.metadata.name(), phase);
+  context.events.record(stored.original, event_type_of_phase(phase), phase,
+                        why.empty() ? text : text + ": " + why);
+}
+
+// save, and an Event when the phase changed.
+template <typename T>
+void save_and_announce(const Context& context, Stored<T>& stored, const kube::GroupVersionResource& gvr,
+                       const base::CancelToken& cancel, const std::string& why = "") {
+  const auto before = stored.phase_before();
+  stored.save(context.client, gvr, cancel);
+  announce_phase(context, stored, before, why);
+}
 
 template <typename T>
 std::optional<Stored<T>> load(kube::Client& client, const kube::GroupVersionResource& gvr,
@@ -114,6 +163,28 @@ std::optional<Stored<T>> load(kube::Client& client, const kube::GroupVersionReso
   const auto object = client.get(gvr, name, cancel);
   if (!object) return std::nullopt;
   return Stored<T>(*object);
+}
+
+// Marks an object whose spec nobody can read, as its kind does it: FailedValidation with the reason, Failed,
+// Unavailable and so on. One that is beyond being new stays as it is.
+void reject(const Context& context, const kube::GroupVersionResource& gvr, const Json& object,
+            const std::string& why, const base::CancelToken& cancel);
+
+// load, where an object that cannot be read is rejected instead of being tried for ever.
+template <typename T>
+std::optional<Stored<T>> load_valid(const Context& context, const kube::GroupVersionResource& gvr,
+                                    const char* kind, const kube::ObjectName& name,
+                                    const base::CancelToken& cancel) {
+  auto object = context.client.get(gvr, name, cancel);
+  if (!object) return std::nullopt;
+  if (codec::get_string(*object, {"kind"}).empty()) (*object)["kind"] = kind;
+  try {
+    return Stored<T>(*object);
+  } catch (const base::Error& error) {
+    if (error.code() != base::ErrorCode::kInvalidArgument) throw;
+    reject(context, gvr, *object, error.message(), cancel);
+    return std::nullopt;
+  }
 }
 
 // save, repeated for up to about ten minutes: for a phase that must not be lost because the API server is

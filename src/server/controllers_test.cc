@@ -3,13 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/file.h"
-#include "codec/gzip.h"
 #include "server/backup_controller.h"
 #include "server/backup_deletion.h"
 #include "server/backup_sync.h"
+#include "server/controllers_test_support.h"
 #include "server/download_controller.h"
-#include "server/fake_api_test_support.h"
 #include "server/garbage_collector.h"
 #include "server/location_controller.h"
 #include "server/restore_controller.h"
@@ -19,87 +17,9 @@
 namespace salvor::server {
 namespace {
 
-using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-namespace resources = velero::resources;
-
-class ControllersTest : public testing::Test {
- protected:
-  ControllersTest() {
-    std::filesystem::create_directories(dir_.path() / "bucket");
-    options_.schedule_resync = 1min;
-    declare_velero_metrics(metrics_);
-  }
-
-  Json create(const kube::GroupVersionResource& gvr, const std::string& kind, const std::string& name,
-              Json spec, Json status = Json::object(), Json labels = Json::object()) {
-    return api_.client().create(gvr,
-                                {{"apiVersion", "velero.io/v1"},
-                                 {"kind", kind},
-                                 {"metadata", {{"name", name}, {"namespace", "velero"}, {"labels", labels}}},
-                                 {"spec", std::move(spec)},
-                                 {"status", std::move(status)}});
-  }
-  Json create_location(const std::string& name = "default", Json more = Json::object()) {
-    Json spec = {{"provider", "filesystem"},
-                 {"objectStorage", {{"bucket", "bucket"}}},
-                 {"config", {{"root", dir_.path().string()}}}};
-    spec.update(more);
-    return create(resources::kBackupStorageLocations, "BackupStorageLocation", name, spec);
-  }
-  Json create_schedule(const std::string& cron, Json more = Json::object()) {
-    Json spec = {{"schedule", cron},
-                 {"template", {{"includedNamespaces", {"neurectomy"}}, {"ttl", "720h0m0s"}}}};
-    spec.update(more);
-    return create(resources::kSchedules, "Schedule", "daily", spec, Json::object(),
-                  {{"backup-tier", "critical"}});
-  }
-  // A backup in the store, as another server left it.
-  void put_backup(const std::string& name, const std::string& phase = "Completed") {
-    velero::Backup backup;
-    backup.metadata = velero::ObjectMeta("elsewhere", name);
-    backup.metadata.fields()["uid"] = "foreign-uid";
-    backup.metadata.fields()["resourceVersion"] = "77";
-    backup.status.phase = phase;
-    backup.spec.storage_location = "other";
-    velero::BackupStore store(stores_.open(stores_.location("default")));
-    auto writer = store.start_backup(name);
-    velero::PodVolumeBackup volume;
-    volume.metadata = velero::ObjectMeta("elsewhere", name + "-vol1");
-    volume.metadata.fields()["uid"] = "pvb-uid";
-    volume.status.snapshot_id = "abc";
-    volume.spec.pod = {"Pod", "neurectomy", "db-0", "u", ""};
-    writer.put(velero::backup_key::pod_volume_backups(name),
-               codec::gzip(Json::array({volume.to_json()}).dump()));
-    writer.finish(backup);
-  }
-  std::vector<std::string> names(const kube::GroupVersionResource& gvr) {
-    std::vector<std::string> result;
-    for (const auto& object : api_.client().list(gvr, "velero")) result.push_back(kube::name_of(object));
-    return result;
-  }
-  Json get(const kube::GroupVersionResource& gvr, const std::string& name) {
-    return api_.client().require(gvr, {"velero", name});
-  }
-  static std::string text(const Json& object, std::initializer_list<std::string_view> path) {
-    return codec::get_string(object, path);
-  }
-  std::string phase(const kube::GroupVersionResource& gvr, const std::string& name) {
-    return text(get(gvr, name), {"status", "phase"});
-  }
-
-  base::TempDir dir_;
-  base::ManualClock clock_{*base::parse_rfc3339("2026-11-22T01:59:30Z")};
-  base::SeededRandom random_{1};
-  FakeApi api_{clock_};
-  ServerOptions options_;
-  Metrics metrics_;
-  LocationStores stores_{api_.client(), "velero", clock_, random_, {}};
-  Context context_{api_.client(), options_, clock_, random_, {}, metrics_, stores_};
-  VolumeServices volumes_;
-};
 
 TEST_F(ControllersTest, AScheduleMakesABackupWhenItIsDueAndNotBefore) {
   create_schedule("0 2 * * *");
@@ -335,25 +255,6 @@ TEST_F(ControllersTest, AnInvalidBackupFailsValidationWithAllReasons) {
   EXPECT_EQ(text(backup, {"status", "phase"}), "FailedValidation");
   EXPECT_FALSE(backup["status"]["validationErrors"].empty());
   EXPECT_EQ(metrics_.value("velero_backup_validation_failure_total", {{"schedule", ""}}), 1);
-}
-
-TEST_F(ControllersTest, BackupsLeftInTheMiddleBecomeFailedUnlessTheStoreHasThem) {
-  create_location();
-  create(resources::kBackups, "Backup", "half", {{"storageLocation", "default"}}, {{"phase", "InProgress"}});
-  create(resources::kBackups, "Backup", "whole", {{"storageLocation", "default"}}, {{"phase", "Finalizing"}});
-  velero::BackupStore store(stores_.open(stores_.location("default")));
-  store.store().put("backups/half/half-logs.gz", "x");
-  auto whole = velero::Backup::from_json(get(resources::kBackups, "whole"));
-  whole.status.phase = "Completed";
-  store.start_backup("whole").finish(whole);
-  BackupController backups(context_, volumes_);
-  backups.recover({});
-  const auto half = get(resources::kBackups, "half");
-  EXPECT_EQ(text(half, {"status", "phase"}), "Failed");
-  EXPECT_EQ(text(half, {"status", "failureReason"}),
-            "found a backup with status \"InProgress\" during the server starting, mark it as \"Failed\"");
-  EXPECT_FALSE(store.store().stat("backups/half/half-logs.gz"));
-  EXPECT_EQ(phase(resources::kBackups, "whole"), "Completed");
 }
 
 TEST_F(ControllersTest, ADeletedRestoreLosesItsFilesAndItsFinalizer) {

@@ -34,13 +34,17 @@ FakeApi::FakeApi(const base::Clock& clock) : clock_(clock) {
   server_ = std::make_unique<net::HttpServer>(
       net::ServerOptions{},
       [this](const net::ServerRequest& request, net::ServerReply& reply) { handle(request, reply); });
+  client_ = new_client();
+}
+FakeApi::~FakeApi() = default;
+
+std::unique_ptr<kube::Client> FakeApi::new_client() {
   kube::Connection connection;
   connection.server = "http://127.0.0.1:" + std::to_string(server_->port());
   kube::ClientOptions options;
   options.retry.attempts = 1;
-  client_ = std::make_unique<kube::Client>(connection, options);
+  return std::make_unique<kube::Client>(connection, options);
 }
-FakeApi::~FakeApi() = default;
 
 void FakeApi::answer(net::ServerReply& reply, int status, const Json& body) {
   reply.send(status, {{"Content-Type", "application/json"}}, body.dump());
@@ -53,6 +57,7 @@ void FakeApi::refuse(net::ServerReply& reply, int status, const std::string& rea
 }
 
 void FakeApi::handle(const net::ServerRequest& request, net::ServerReply& reply) {
+  if (request_) request_(request);
   if (request.path == "/version")
     return answer(reply, 200, {{"gitVersion", "v1.36.0"}, {"major", "1"}, {"minor", "36"}});
   if (request.path == "/api" || request.path == "/apis")
@@ -103,6 +108,24 @@ void FakeApi::watch(const net::ServerRequest& request, net::ServerReply& reply) 
   }
 }
 
+std::vector<FakeApi::Change> FakeApi::changes_since(size_t& position) {
+  using Type = kube::WatchEvent::Type;
+  std::vector<Change> result;
+  std::lock_guard lock(mutex_);
+  for (; position < events_.size(); ++position) {
+    const auto& event = events_[position];
+    const auto parts = base::split(event.path, '/');
+    if (parts.at(parts.size() - 2) == "events") continue;  // nobody follows those
+    const auto type = event.type == "ADDED"     ? Type::kAdded
+                      : event.type == "DELETED" ? Type::kDeleted
+                                                : Type::kModified;
+    result.push_back({parts.at(parts.size() - 2), {type, Json::parse(event.object)}});
+    // Nobody watches here, so nobody needs it again.
+    events_[position].object = {};
+  }
+  return result;
+}
+
 void FakeApi::record(const std::string& type, const std::string& path, Json& object) {
   object["metadata"]["resourceVersion"] = std::to_string(events_.size() + 1);
   events_.push_back({type, path, object.dump()});
@@ -127,10 +150,14 @@ void FakeApi::change(const net::ServerRequest& request, net::ServerReply& reply,
   const auto found = objects_.find(request.path);
   if (found == objects_.end()) return refuse(reply, 404, "NotFound", request.path);
   auto object = found->second;
+  const auto change = Json::parse(request.body);
+  const auto stated = codec::get_string(change, {"metadata", "resourceVersion"});
+  if (!stated.empty() && stated != kube::resource_version_of(object))
+    return refuse(reply, 409, "Conflict", request.path);
   if (patch)
-    apply_merge_patch(object, Json::parse(request.body));
+    apply_merge_patch(object, change);
   else
-    object = Json::parse(request.body);
+    object = change;
   const auto* finalizers = codec::find(object, {"metadata", "finalizers"});
   if (kube::is_being_deleted(object) && (!finalizers || finalizers->empty())) {
     record("DELETED", request.path, object);

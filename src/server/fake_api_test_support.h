@@ -3,6 +3,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -22,6 +23,17 @@ class FakeApi {
   ~FakeApi();
 
   kube::Client& client() { return *client_; }
+  // Another client of the same server: another process' view.
+  std::unique_ptr<kube::Client> new_client();
+  // What happened since `position`, which moves on: watches for tests that have no threads. The resource of
+  // each event's object comes with it ("backups").
+  struct Change {
+    std::string resource;
+    kube::WatchEvent event;
+  };
+  std::vector<Change> changes_since(size_t& position);
+  // Before each request; what it throws is answered with 500. Set before the first request.
+  void on_request(std::function<void(const net::ServerRequest&)> request) { request_ = std::move(request); }
 
  private:
   void handle(const net::ServerRequest& request, net::ServerReply& reply);
@@ -40,6 +52,7 @@ class FakeApi {
   };
 
   const base::Clock& clock_;
+  std::function<void(const net::ServerRequest&)> request_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::map<std::string, Json> objects_;  // path -> object; guarded by mutex_

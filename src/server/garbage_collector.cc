@@ -7,14 +7,80 @@ namespace salvor::server {
 using velero::resources::kBackups;
 using velero::resources::kDeleteBackupRequests;
 
+namespace {
+constexpr char kSchedulePrefix[] = "schedule/";  // no object's name has a slash
+}
+
 std::vector<Controller::Watched> GarbageCollector::watches() {
-  return {names_of(kBackups, [](const Json& object) {
-    return !codec::get_string(object, {"status", "expiration"}).empty();
-  })};
+  return {{kBackups, "", [this](const kube::WatchEvent& event) {
+             if (event.type == kube::WatchEvent::Type::kDeleted ||
+                 event.type == kube::WatchEvent::Type::kBookmark)
+               return;
+             if (!codec::get_string(event.object, {"status", "expiration"}).empty())
+               queue().add(kube::name_of(event.object));
+             // A new good backup is what makes older ones dispensable.
+             const auto labels = kube::labels_of(event.object);
+             const auto schedule = labels.find(velero::label::kScheduleName);
+             if (schedule != labels.end() &&
+                 codec::get_string(event.object, {"status", "phase"}) == velero::phase::kCompleted)
+               queue().add(kSchedulePrefix + schedule->second);
+           }}};
 }
 
 Controller::Requeue GarbageCollector::reconcile(const std::string& name, const base::CancelToken& cancel) {
-  auto backup = load<velero::Backup>(context_.client, kBackups, object(name), cancel);
+  if (name.starts_with(kSchedulePrefix))
+    return reconcile_schedule(name.substr(std::string_view(kSchedulePrefix).size()), cancel);
+  return reconcile_backup(name, cancel);
+}
+
+std::vector<velero::Backup> GarbageCollector::backups_of(const std::string& schedule,
+                                                         const base::CancelToken& cancel) {
+  kube::ListOptions options;
+  options.label_selector = std::string(velero::label::kScheduleName) + "=" + schedule;
+  std::vector<velero::Backup> result;
+  for (const auto& object : context_.client.list(kBackups, context_.options.name_space, options, cancel))
+    result.push_back(velero::Backup::from_json(object));
+  return result;
+}
+
+// The Schedule's word counts as long as it is there; its backups carry copies of its annotations, which hold
+// when it is not, or in a cluster that found the backups in a bucket.
+RetentionPolicy GarbageCollector::policy_of(const velero::Backup& backup, const base::CancelToken& cancel) {
+  auto annotations = backup.metadata.annotations();
+  const auto stamp = backup.metadata.name().rfind('-');
+  const auto schedule = backup.metadata.name().substr(0, stamp);
+  if (stamp != std::string::npos &&
+      velero::label_value(schedule) == backup.metadata.label(velero::label::kScheduleName))
+    if (const auto object_json = context_.client.get(velero::resources::kSchedules, object(schedule), cancel))
+      annotations = kube::annotations_of(*object_json);
+  try {
+    return retention_policy(annotations);
+  } catch (const base::Error& error) {
+    logger_.error("backup \"{}\": {}: nothing of its schedule is removed but by its time to live",
+                  backup.metadata.name(), error.message());
+    return {};
+  }
+}
+
+Controller::Requeue GarbageCollector::reconcile_schedule(const std::string& schedule,
+                                                         const base::CancelToken& cancel) {
+  const auto backups = backups_of(schedule, cancel);
+  const auto* good = last_good(backups);
+  if (!good) return std::nullopt;
+  const auto policy = policy_of(*good, cancel);
+  for (const auto& name : superseded(backups, policy, now())) {
+    auto backup = load<velero::Backup>(context_.client, kBackups, object(name), cancel);
+    if (backup && !backup->value.metadata.being_deleted())
+      request_deletion(*backup, fmt::format("schedule \"{}\" keeps it no longer", schedule), cancel);
+  }
+  // keep-within removes what grows old without any event.
+  if (policy.keep.within.is_zero()) return std::nullopt;
+  return context_.options.garbage_collection_frequency;
+}
+
+Controller::Requeue GarbageCollector::reconcile_backup(const std::string& name,
+                                                       const base::CancelToken& cancel) {
+  auto backup = load_valid<velero::Backup>(context_, kBackups, "Backup", object(name), cancel);
   if (!backup) return std::nullopt;
   auto& value = backup->value;
   if (!value.status.expiration || value.metadata.being_deleted() ||
@@ -23,20 +89,48 @@ Controller::Requeue GarbageCollector::reconcile(const std::string& name, const b
   const auto left = *value.status.expiration - now();
   const std::chrono::nanoseconds again = context_.options.garbage_collection_frequency;
   if (left > std::chrono::nanoseconds(0)) return std::min(left, again);
-  if (!velero::is_finished(value.status)) return again;
+  if (!velero::is_finished(value.status) || is_held(value, cancel)) return again;
+  request_deletion(*backup, "it is expired", cancel);
+  return again;
+}
 
+bool GarbageCollector::is_held(const velero::Backup& backup, const base::CancelToken& cancel) {
+  const auto schedule = backup.metadata.label(velero::label::kScheduleName);
+  if (schedule.empty() || backup.status.phase != velero::phase::kCompleted) return false;
+  const auto name = backup.metadata.name();
+  const auto policy = policy_of(backup, cancel);
+  if (!policy.keep.is_empty()) return true;  // reconcile_schedule decides
+  if (!policy.keep_last_good) return false;
+  const auto backups = backups_of(schedule, cancel);
+  const auto* good = last_good(backups);
+  const bool held = good && good->metadata.name() == name;
+  if (held && held_.insert(name).second) {
+    const auto text = fmt::format(
+        "backup \"{}\" is expired but stays: it is the last good one of schedule \"{}\" (annotation {})",
+        name, schedule, velero::salvor_annotation::kKeepLastGood);
+    logger_.warning("{}", text);
+    context_.events.record(backup.to_json(), EventRecorder::Type::kWarning, "ExpirationHeld", text);
+  }
+  if (!held) held_.erase(name);
+  return held;
+}
+
+void GarbageCollector::request_deletion(Stored<velero::Backup>& backup, const std::string& why,
+                                        const base::CancelToken& cancel) {
+  auto& value = backup.value;
+  const auto name = value.metadata.name();
   const auto failure = failure_of(value, cancel);
   if (!failure.empty())
     value.metadata.set_label(velero::label::kGcFailure, failure);
   else
     value.metadata.remove_label(velero::label::kGcFailure);
-  backup->save(context_.client, kBackups, cancel);
+  backup.save(context_.client, kBackups, cancel);
   if (!failure.empty()) {
-    logger_.warning("backup \"{}\" is expired but cannot be deleted: {}", name, failure);
-    return again;
+    logger_.warning("backup \"{}\" should go, because {}, but cannot be deleted: {}", name, why, failure);
+    return;
   }
-  if (is_requested(name, cancel)) return again;
-  logger_.info("backup \"{}\" is expired", name);
+  if (is_requested(name, cancel)) return;
+  logger_.info("backup \"{}\" is deleted: {}", name, why);
   context_.client.create(kDeleteBackupRequests,
                          {{"apiVersion", velero::kApiVersion},
                           {"kind", "DeleteBackupRequest"},
@@ -48,7 +142,6 @@ Controller::Requeue GarbageCollector::reconcile(const std::string& name, const b
                               {velero::label::kBackupUid, value.metadata.uid()}}}}},
                           {"spec", {{"backupName", name}}}},
                          cancel);
-  return again;
 }
 
 std::string GarbageCollector::failure_of(const velero::Backup& backup, const base::CancelToken& cancel) {
@@ -68,11 +161,32 @@ bool GarbageCollector::is_requested(const std::string& backup, const base::Cance
   });
 }
 
+void ObjectCounts::note_success(const Json& backup) {
+  if (codec::get_string(backup, {"status", "phase"}) != velero::phase::kCompleted) return;
+  const auto completed = base::parse_rfc3339(codec::get_string(backup, {"status", "completionTimestamp"}));
+  if (!completed) return;
+  const auto labels = kube::labels_of(backup);
+  const auto schedule = labels.find(velero::label::kScheduleName);
+  const Metrics::Labels series{{"schedule", schedule == labels.end() ? "" : schedule->second}};
+  const auto seconds =
+      static_cast<double>(std::chrono::floor<std::chrono::seconds>(*completed).time_since_epoch().count());
+  constexpr char kMetric[] = "velero_backup_last_successful_timestamp";
+  if (seconds > context_.metrics.value(kMetric, series)) context_.metrics.set(kMetric, series, seconds);
+}
+
 std::vector<Controller::Watched> ObjectCounts::watches() {
   const auto counted = [this](const kube::GroupVersionResource& gvr, const std::string& metric) {
     return Watched{gvr, "", [this, metric](const kube::WatchEvent& event) {
-                     if (event.type == kube::WatchEvent::Type::kAdded) context_.metrics.add(metric, {}, 1);
-                     if (event.type == kube::WatchEvent::Type::kDeleted) context_.metrics.add(metric, {}, -1);
+                     using Type = kube::WatchEvent::Type;
+                     if (event.type == Type::kBookmark) return;
+                     if (event.type != Type::kDeleted) note_success(event.object);
+                     std::lock_guard lock(mutex_);
+                     auto& names = names_[metric];
+                     if (event.type == Type::kDeleted)
+                       names.erase(kube::name_of(event.object));
+                     else
+                       names.insert(kube::name_of(event.object));
+                     context_.metrics.set(metric, {}, static_cast<double>(names.size()));
                    }};
   };
   return {counted(kBackups, "velero_backup_total"),

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "velero/schema_check.h"
+
 namespace salvor::server {
 
 using velero::resources::kBackupStorageLocations;
@@ -19,8 +21,8 @@ std::vector<Controller::Watched> LocationController::watches() {
 }
 
 Controller::Requeue LocationController::reconcile(const std::string& name, const base::CancelToken& cancel) {
-  auto location =
-      load<velero::BackupStorageLocation>(context_.client, kBackupStorageLocations, object(name), cancel);
+  auto location = load_valid<velero::BackupStorageLocation>(context_, kBackupStorageLocations,
+                                                            "BackupStorageLocation", object(name), cancel);
   if (!location) {
     seen_.erase(name);
     return std::nullopt;
@@ -39,6 +41,9 @@ Controller::Requeue LocationController::reconcile(const std::string& name, const
   if (value.spec.is_default) keep_one_default(cancel);
 
   try {
+    const auto unknown = velero::unknown_spec_fields(location->read, "BackupStorageLocation");
+    if (!unknown.empty())
+      base::fail(base::ErrorCode::kInvalidArgument, "{}: unknown field", fmt::join(unknown, ", "));
     context_.stores.backup_store(value, cancel).check_valid(cancel);
     value.status.phase = velero::phase::kAvailable;
     value.status.message.clear();
@@ -50,7 +55,7 @@ Controller::Requeue LocationController::reconcile(const std::string& name, const
     logger_.error("{}", value.status.message);
   }
   value.status.last_validation_time = now();
-  location->save(context_.client, kBackupStorageLocations, cancel);
+  save_and_announce(context_, *location, kBackupStorageLocations, cancel, value.status.message);
   seen_[name] = {spec, now()};
   context_.metrics.set("velero_backup_location_status_gauge", {{"backup_location_name", name}},
                        value.status.phase == velero::phase::kAvailable ? 1 : 0);

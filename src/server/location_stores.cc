@@ -36,8 +36,15 @@ velero::BackupStorageLocation LocationStores::location(const std::string& name, 
 
 std::vector<velero::BackupStorageLocation> LocationStores::locations(const CancelToken& cancel) {
   std::vector<velero::BackupStorageLocation> result;
-  for (const auto& object : client_.list(velero::resources::kBackupStorageLocations, name_space_, {}, cancel))
-    result.push_back(velero::BackupStorageLocation::from_json(object));
+  for (const auto& object :
+       client_.list(velero::resources::kBackupStorageLocations, name_space_, {}, cancel)) {
+    try {
+      result.push_back(velero::BackupStorageLocation::from_json(object));
+    } catch (const base::Error& error) {
+      // Its controller marks it as Unavailable; the others are as good as ever.
+      environment_.logger.warning("{}", error.message());
+    }
+  }
   return result;
 }
 

@@ -19,6 +19,21 @@ velero::ServerDefaults server_defaults(const ServerOptions& options) {
   return defaults;
 }
 
+namespace {
+
+// One that nobody can read must not stand in the way of all others; its own controller says what is wrong
+// with it.
+template <typename T>
+void add_readable(const Json& object, const base::Logger& logger, std::vector<T>& to) {
+  try {
+    to.push_back(T::from_json(object));
+  } catch (const base::Error& error) {
+    logger.warning("{}", error.message());
+  }
+}
+
+}  // namespace
+
 velero::ValidationLookups validation_lookups(const Context& context, const base::CancelToken& cancel) {
   velero::ValidationLookups lookups;
   lookups.storage_locations = [&] { return context.stores.locations(cancel); };
@@ -26,7 +41,7 @@ velero::ValidationLookups validation_lookups(const Context& context, const base:
     std::vector<velero::VolumeSnapshotLocation> result;
     for (const auto& object : context.client.list(velero::resources::kVolumeSnapshotLocations,
                                                   context.options.name_space, {}, cancel))
-      result.push_back(velero::VolumeSnapshotLocation::from_json(object));
+      add_readable(object, context.logger, result);
     return result;
   };
   lookups.config_map = [&](const std::string& name) {
@@ -36,7 +51,7 @@ velero::ValidationLookups validation_lookups(const Context& context, const base:
     std::vector<velero::Backup> result;
     for (const auto& object :
          context.client.list(velero::resources::kBackups, context.options.name_space, {}, cancel))
-      result.push_back(velero::Backup::from_json(object));
+      add_readable(object, context.logger, result);
     return result;
   };
   return lookups;

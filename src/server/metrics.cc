@@ -33,7 +33,31 @@ constexpr Declaration kScheduleCounters[] = {
     {"velero_volume_snapshot_success_total", "Total number of successful volume snapshots"},
     {"velero_volume_snapshot_failure_total", "Total number of failed volume snapshots"},
 };
+// With other labels.
+constexpr Declaration kCounters[] = {
+    {"velero_csi_snapshot_attempt_total", "Total number of CSI attempted volume snapshots"},
+    {"velero_csi_snapshot_success_total", "Total number of CSI successful volume snapshots"},
+    {"velero_csi_snapshot_failure_total", "Total number of CSI failed volume snapshots"},
+    {"velero_repo_maintenance_success_total", "Total number of successful repository maintenances"},
+    {"velero_repo_maintenance_failure_total", "Total number of failed repository maintenances"},
+    {"podVolume_pod_volume_backup_enqueue_count", "Total number of pod volume backups that a node was given"},
+    {"podVolume_pod_volume_backup_dequeue_count", "Total number of pod volume backups that a node finished"},
+    {"podVolume_data_upload_success_total", "Total number of successful data uploads"},
+    {"podVolume_data_upload_failure_total", "Total number of failed data uploads"},
+    {"podVolume_data_upload_cancel_total", "Total number of cancelled data uploads"},
+    {"podVolume_data_download_success_total", "Total number of successful data downloads"},
+    {"podVolume_data_download_failure_total", "Total number of failed data downloads"},
+    {"podVolume_data_download_cancel_total", "Total number of cancelled data downloads"},
+    {"salvor_notification_success_total", "Total number of notifications that a webhook took"},
+    {"salvor_notification_failure_total", "Total number of notifications that a webhook did not take"},
+    {"salvor_backup_resumed_total", "Total number of backups begun anew after the end of their server"},
+    {"salvor_restore_resumed_total", "Total number of restores begun anew after the end of their server"},
+};
 constexpr Declaration kGauges[] = {
+    {"velero_schedule_expected_interval_seconds", "Time between two runs of a schedule, in seconds"},
+    {"podVolume_pod_volume_operation_latency_seconds_gauge",
+     "Time taken to save or restore a pod's volume, in seconds"},
+    {"salvor_leader", "Whether this server does the work: 1, or stands by: 0"},
     {"velero_backup_total", "Current number of existent backups"},
     {"velero_restore_total", "Current number of existent restores"},
     {"velero_backup_tarball_size_bytes", "Size, in bytes, of a backup"},
@@ -120,6 +144,11 @@ void Metrics::remove(const std::string& name, const Labels& labels) {
   families_.at(name).series.erase(labels);
 }
 
+bool Metrics::declares(const std::string& name) const {
+  std::lock_guard lock(mutex_);
+  return families_.contains(name);
+}
+
 double Metrics::value(const std::string& name, const Labels& labels) const {
   std::lock_guard lock(mutex_);
   const auto family = families_.find(name);
@@ -154,7 +183,12 @@ std::string Metrics::text() const {
 
 void declare_velero_metrics(Metrics& metrics) {
   for (const auto& [name, help] : kScheduleCounters) metrics.declare_counter(name, help);
+  for (const auto& [name, help] : kCounters) metrics.declare_counter(name, help);
   for (const auto& [name, help] : kGauges) metrics.declare_gauge(name, help);
+  metrics.declare_histogram("velero_repo_maintenance_duration_seconds",
+                            "Time taken to maintain a repository, in seconds", kDurationBuckets);
+  metrics.declare_histogram("podVolume_pod_volume_operation_latency_seconds",
+                            "Time taken to save or restore a pod's volume, in seconds", kDurationBuckets);
   metrics.declare_histogram("velero_backup_duration_seconds", "Time taken to complete backup, in seconds",
                             kDurationBuckets);
   metrics.set("velero_backup_total", {}, 0);

@@ -26,6 +26,7 @@ class Metrics {
   // Drops a series, for objects that are gone.
   void remove(const std::string& name, const Labels& labels);
 
+  bool declares(const std::string& name) const;
   // nullopt-like 0 when there is no such series; for tests and for conditions.
   double value(const std::string& name, const Labels& labels) const;
   // text/plain; version=0.0.4

@@ -54,7 +54,11 @@ class PodVolumeControllerTest : public ::testing::Test {
   ServerOptions options_;
   Metrics metrics_;
   LocationStores stores_{api_.client(), "velero", clock_, random_, {}};
-  Context context_{api_.client(), options_, clock_, random_, {}, metrics_, stores_};
+  EventRecorder events_{api_.client(), clock_, random_, {}, "test"};
+  ServerPresence presence_{api_.client(), "velero", "this-server", clock_, {}};
+  Operations running_backups_, running_restores_;
+  Context context_{api_.client(), options_,  clock_,           random_,          {}, metrics_, stores_,
+                   events_,       presence_, running_backups_, running_restores_};
   VolumeServices volumes_;
   NodeOrders orders_{2};
 };

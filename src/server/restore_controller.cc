@@ -1,79 +1,172 @@
 #include "server/restore_controller.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "backup/backup_log.h"
 #include "kube/discovery.h"
 #include "restore/restorer.h"
 #include "server/lookups.h"
 #include "velero/bucket_layout.h"
+#include "velero/schema_check.h"
 
 namespace salvor::server {
 
 using velero::resources::kBackups;
 using velero::resources::kRestores;
 namespace phase = velero::phase;
+namespace notes = velero::salvor_annotation;
 
 namespace {
+
+constexpr auto kOverlapDelay = std::chrono::seconds(5);
+constexpr int kMostRestarts = 3;
 
 bool is_new(const std::string& phase) {
   return phase.empty() || phase == phase::kNew;
 }
 
-bool was_left_in_the_middle(const std::string& phase) {
+bool was_begun(const std::string& phase) {
   return !is_new(phase) && phase != phase::kCompleted && phase != phase::kPartiallyFailed &&
          phase != phase::kFailed && phase != phase::kFailedValidation;
+}
+
+int restarts_of(const velero::Restore& restore) {
+  const auto text = restore.metadata.annotation(notes::kRestarts);
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+std::vector<std::string> target_namespaces(const velero::RestoreSpec& spec) {
+  auto result = spec.included_namespaces;
+  for (auto& name : result)
+    if (const auto mapped = spec.namespace_mapping.find(name); mapped != spec.namespace_mapping.end())
+      name = mapped->second;
+  // Of all that the backup has, so what it maps is among them.
+  if (result.empty()) result.push_back("*");
+  return result;
 }
 
 }  // namespace
 
 std::vector<Controller::Watched> RestoreController::watches() {
-  return {names_of(kRestores, [](const Json& object) {
-    return kube::is_being_deleted(object) || is_new(codec::get_string(object, {"status", "phase"}));
-  })};
+  return {{kRestores, "", [this](const kube::WatchEvent& event) { handle(event); }}};
 }
 
-void RestoreController::recover(const base::CancelToken& cancel) {
-  for (const auto& object : context_.client.list(kRestores, context_.options.name_space, {}, cancel)) {
-    Stored<velero::Restore> restore(object);
-    auto& status = restore.value.status;
-    if (!was_left_in_the_middle(status.phase)) continue;
-    status.failure_reason = fmt::format(
-        "found a restore with status \"{}\" during the server starting, mark it as \"Failed\"", status.phase);
-    status.phase = phase::kFailed;
-    status.completion_timestamp = now();
-    restore.save(context_.client, kRestores, cancel);
-    logger_.warning("restore \"{}\": {}", restore.value.metadata.name(), status.failure_reason);
-    count(restore.value);
+void RestoreController::handle(const kube::WatchEvent& event) {
+  using Type = kube::WatchEvent::Type;
+  if (event.type == Type::kBookmark) return;
+  const auto name = kube::name_of(event.object);
+  const auto annotations = kube::annotations_of(event.object);
+  const bool deleted = event.type == Type::kDeleted || kube::is_being_deleted(event.object);
+  if (context_.restores.is_running(name)) {
+    const auto owner = annotations.find(notes::kServer);
+    if (deleted || annotations.contains(notes::kCancel))
+      context_.restores.stop(name, Operations::StopReason::kRequested);
+    else if (owner != annotations.end() && owner->second != context_.presence.identity())
+      context_.restores.stop(name, Operations::StopReason::kTakenOver);
   }
+  const auto phase = codec::get_string(event.object, {"status", "phase"});
+  const bool wanted = kube::is_being_deleted(event.object) || is_new(phase) ||
+                      (was_begun(phase) && !context_.restores.is_running(name));
+  if (event.type != Type::kDeleted && wanted)
+    queue().add(name, codec::get_string(event.object, {"metadata", "creationTimestamp"}));
 }
 
 Controller::Requeue RestoreController::reconcile(const std::string& name, const base::CancelToken& cancel) {
-  auto restore = load<velero::Restore>(context_.client, kRestores, object(name), cancel);
+  auto restore = load_valid<velero::Restore>(context_, kRestores, "Restore", object(name), cancel);
   if (!restore) return std::nullopt;
-  auto& value = restore->value;
-  if (value.metadata.being_deleted()) {
+  if (restore->value.metadata.being_deleted()) {
     remove_files(*restore, cancel);
     return std::nullopt;
   }
-  if (!is_new(value.status.phase)) return std::nullopt;
+  const auto& phase = restore->value.status.phase;
+  if (was_begun(phase)) return take_over(*restore, cancel);
+  return is_new(phase) ? start(*restore, cancel) : std::nullopt;
+}
 
+Controller::Requeue RestoreController::take_over(Stored<velero::Restore>& restore,
+                                                 const base::CancelToken& cancel) {
+  auto& value = restore.value;
+  auto& status = value.status;
+  const auto owner = value.metadata.annotation(notes::kServer);
+  if (owner != context_.presence.identity() && context_.presence.is_alive(owner, cancel))
+    return context_.presence.duration() / 3;
+  const int restarts = restarts_of(value) + 1;
+  const bool cancelled = value.metadata.has_annotation(notes::kCancel);
+  if (restarts > kMostRestarts || cancelled) {
+    status.failure_reason =
+        cancelled ? "the restore was cancelled on request"
+                  : fmt::format(
+                        "found a restore with status \"{}\" during the server starting, mark it as "
+                        "\"Failed\": its server ended {} times in the middle of it",
+                        status.phase, restarts);
+    status.phase = phase::kFailed;
+    status.completion_timestamp = now();
+    finish(restore, cancel);
+    return std::nullopt;
+  }
+  logger_.warning("restore \"{}\" was {} when its server ended; it begins anew", value.metadata.name(),
+                  status.phase);
+  value.metadata.remove_annotation(notes::kServer);
+  value.metadata.set_annotation(notes::kRestarts, std::to_string(restarts));
+  const auto phase_before = status.phase;
+  status = {};
+  status.phase = phase::kNew;
+  try {
+    restore.save_unchanged(context_.client, kRestores, cancel);
+  } catch (const base::Error& error) {
+    if (error.code() == base::ErrorCode::kConflict) return context_.presence.duration() / 3;
+    throw;
+  }
+  context_.metrics.add("salvor_restore_resumed_total", {});
+  announce_phase(context_, restore, phase_before, "its server ended in the middle; it begins anew");
+  return std::chrono::milliseconds(1);
+}
+
+Controller::Requeue RestoreController::start(Stored<velero::Restore>& restore,
+                                             const base::CancelToken& cancel) {
+  auto& value = restore.value;
+  const auto name = value.metadata.name();
+  if (value.metadata.has_annotation(notes::kCancel)) {
+    value.status.phase = phase::kFailed;
+    value.status.failure_reason = "the restore was cancelled on request";
+    value.status.completion_timestamp = now();
+    finish(restore, cancel);
+    return std::nullopt;
+  }
+  const auto running = context_.restores.start(name, target_namespaces(value.spec), cancel);
+  if (!running) return kOverlapDelay;
+
+  value.metadata.set_annotation(notes::kServer, context_.presence.identity());
+  const auto phase_before = restore.phase_before();
   value.status.validation_errors =
       velero::prepare_restore(value, server_defaults(context_.options), validation_lookups(context_, cancel));
+  for (const auto& field : velero::unknown_spec_fields(restore.read, "Restore"))
+    value.status.validation_errors.push_back(fmt::format("{}: unknown field", field));
+  const bool valid = value.status.validation_errors.empty();
+  value.status.phase = valid ? phase::kInProgress : phase::kFailedValidation;
+  if (valid) {
+    value.metadata.add_finalizer(velero::kRestoreFinalizer);
+    value.status.start_timestamp = now();
+  }
+  const auto why = fmt::format("{}", fmt::join(value.status.validation_errors, "; "));
+  try {
+    restore.save_unchanged(context_.client, kRestores, cancel);
+  } catch (const base::Error& error) {
+    if (error.code() == base::ErrorCode::kConflict) return std::chrono::milliseconds(100);
+    throw;
+  }
+  announce_phase(context_, restore, phase_before, why);
   const Metrics::Labels labels{{"schedule", value.spec.schedule_name}};
-  if (!value.status.validation_errors.empty()) {
-    value.status.phase = phase::kFailedValidation;
-    restore->save(context_.client, kRestores, cancel);
-    logger_.error("restore \"{}\" is not valid: {}", name, fmt::join(value.status.validation_errors, "; "));
+  if (!valid) {
+    logger_.error("restore \"{}\" is not valid: {}", name, why);
     context_.metrics.add("velero_restore_validation_failed_total", labels);
     return std::nullopt;
   }
-  value.metadata.add_finalizer(velero::kRestoreFinalizer);
-  value.status.phase = phase::kInProgress;
-  value.status.start_timestamp = now();
-  restore->save(context_.client, kRestores, cancel);
   context_.metrics.add("velero_restore_attempt_total", labels);
-  run(*restore, cancel);
+  run(restore, *running, cancel);
   return std::nullopt;
 }
 
@@ -100,24 +193,42 @@ void RestoreController::remove_files(Stored<velero::Restore>& restore, const bas
   }
 }
 
-void RestoreController::run(Stored<velero::Restore>& restore, const base::CancelToken& cancel) {
+void RestoreController::run(Stored<velero::Restore>& restore, const Running& running,
+                            const base::CancelToken& cancel) {
   auto& value = restore.value;
   const auto name = value.metadata.name();
-  logger_.info("restore \"{}\" of backup \"{}\" starts", name, value.spec.backup_name);
+  const auto server_log = operation_logger("restore", name);
+  server_log.info("restore \"{}\" of backup \"{}\" starts", name, value.spec.backup_name);
   // Shared with the loggers that the engine's threads hold.
   const auto log = std::make_shared<backup::BackupLog>(context_.clock);
+  bool failed = false;
   try {
-    run_engine(restore, log, cancel);
+    run_engine(restore, log, server_log, running.token());
   } catch (const std::exception& error) {
+    failed = true;
     value.status.phase = phase::kFailed;
     value.status.failure_reason = base::describe(error);
   }
+  const auto reason = running.stop_reason();
+  if (reason == Operations::StopReason::kTakenOver) {
+    logger_.warning("restore \"{}\" was taken over by another server", name);
+    return;
+  }
+  const bool stopped = failed && running.token().cancelled();
+  if (stopped && reason == Operations::StopReason::kNone) return give_back(restore);
+  if (stopped) value.status.failure_reason = "the restore was cancelled on request";
   value.status.completion_timestamp = now();
+  finish(restore, cancel);
+}
+
+void RestoreController::finish(Stored<velero::Restore>& restore, const base::CancelToken& cancel) {
+  auto& value = restore.value;
+  const auto name = value.metadata.name();
   save_surely(
       context_,
       [&] {
         try {
-          restore.save(context_.client, kRestores);
+          save_and_announce(context_, restore, kRestores, {}, value.status.failure_reason);
         } catch (const base::Error& error) {
           if (error.code() != base::ErrorCode::kNotFound) throw;  // deleted meanwhile
         }
@@ -130,20 +241,35 @@ void RestoreController::run(Stored<velero::Restore>& restore, const base::Cancel
   count(value);
 }
 
+// The server was told to stop: the next one goes on.
+void RestoreController::give_back(Stored<velero::Restore>& restore) {
+  auto& value = restore.value;
+  value.metadata.remove_annotation(notes::kServer);
+  value.status = {};
+  value.status.phase = phase::kNew;
+  save_surely(context_,
+              [&] {
+                save_and_announce(context_, restore, kRestores, {},
+                                  "its server was stopped; the next one goes on");
+              },
+              {});
+  logger_.info("restore \"{}\" goes back to New, because the server stops", value.metadata.name());
+}
+
 void RestoreController::run_engine(Stored<velero::Restore>& restore,
                                    const std::shared_ptr<backup::BackupLog>& log,
-                                   const base::CancelToken& cancel) {
+                                   const base::Logger& server_log, const base::CancelToken& cancel) {
   auto& value = restore.value;
   const auto name = value.metadata.name();
   const auto backup =
       velero::Backup::from_json(context_.client.require(kBackups, object(value.spec.backup_name), cancel));
   auto store =
       context_.stores.backup_store(context_.stores.location(backup.spec.storage_location, cancel), cancel);
-  const auto& server_sink = logger_.sink();
+  const auto& server_sink = server_log.sink();
   base::Logger logger(server_sink ? std::static_pointer_cast<base::LogSink>(
                                         std::make_shared<base::TeeLogSink>(log, server_sink))
                                   : std::static_pointer_cast<base::LogSink>(log),
-                      {{"restore", context_.options.name_space + "/" + name}});
+                      server_log.fields());
   // Whatever happens, the log tells it.
   const auto upload_log = [&] {
     try {
@@ -164,7 +290,7 @@ void RestoreController::run_engine(Stored<velero::Restore>& restore,
       std::lock_guard lock(progress_mutex);
       value.status.progress = progress;
       try {
-        restore.save(context_.client, kRestores, cancel);
+        save_and_announce(context_, restore, kRestores, cancel);
       } catch (const base::Error& error) {
         logger_.warning("cannot record the progress of restore \"{}\": {}", name, error.message());
       }

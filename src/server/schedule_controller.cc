@@ -1,6 +1,8 @@
 #include "server/schedule_controller.h"
 
+#include "server/retention.h"
 #include "velero/cron.h"
+#include "velero/schema_check.h"
 #include "velero/validation.h"
 
 namespace salvor::server {
@@ -40,8 +42,7 @@ std::vector<Controller::Watched> ScheduleController::watches() {
   auto schedules = names_of(kSchedules);
   auto add = std::move(schedules.handle);
   schedules.handle = [this, add = std::move(add)](const kube::WatchEvent& event) {
-    if (event.type == kube::WatchEvent::Type::kDeleted)
-      remove_schedule_metrics(context_.metrics, kube::name_of(event.object));
+    if (event.type == kube::WatchEvent::Type::kDeleted) forget_metrics(kube::name_of(event.object));
     add(event);
   };
   // A schedule whose run waits for an earlier backup goes on when that one ends.
@@ -54,13 +55,20 @@ std::vector<Controller::Watched> ScheduleController::watches() {
 }
 
 Controller::Requeue ScheduleController::reconcile(const std::string& name, const base::CancelToken& cancel) {
-  auto schedule = load<velero::Schedule>(context_.client, kSchedules, object(name), cancel);
+  auto schedule = load_valid<velero::Schedule>(context_, kSchedules, "Schedule", object(name), cancel);
   if (!schedule) return std::nullopt;
   auto& value = schedule->value;
   if (value.metadata.being_deleted()) return std::nullopt;
   init_schedule_metrics(context_.metrics, name);
 
   value.status.validation_errors = velero::validate_schedule(value.spec);
+  for (const auto& field : velero::unknown_spec_fields(schedule->read, "Schedule"))
+    value.status.validation_errors.push_back(fmt::format("{}: unknown field", field));
+  try {
+    retention_policy(value.metadata.annotations());
+  } catch (const base::Error& error) {
+    value.status.validation_errors.push_back(error.message());
+  }
   value.status.phase =
       value.status.validation_errors.empty() ? velero::phase::kEnabled : velero::phase::kFailedValidation;
   const bool skip = value.spec.skip_immediately.value_or(context_.options.schedule_skip_immediately);
@@ -70,10 +78,16 @@ Controller::Requeue ScheduleController::reconcile(const std::string& name, const
     value.spec.skip_immediately = false;
     value.status.last_skipped = now();
   }
-  schedule->save(context_.client, kSchedules, cancel);
+  save_and_announce(context_, *schedule, kSchedules, cancel,
+                    fmt::format("{}", fmt::join(value.status.validation_errors, "; ")));
   if (!value.status.validation_errors.empty() || value.spec.paused) return std::nullopt;
 
-  const auto due = velero::CronSchedule::parse(value.spec.schedule).next(base_time(value, now()));
+  const auto cron = velero::CronSchedule::parse(value.spec.schedule);
+  if (const auto next = cron.next(now()))
+    if (const auto after = cron.next(*next))
+      context_.metrics.set("velero_schedule_expected_interval_seconds", {{"schedule", name}},
+                           std::chrono::duration<double>(*after - *next).count());
+  const auto due = cron.next(base_time(value, now()));
   if (!due) return std::nullopt;
   if (now() < *due) return std::min<std::chrono::nanoseconds>(*due - now(), context_.options.schedule_resync);
   if (has_open_backup(name, cancel)) {
@@ -81,10 +95,15 @@ Controller::Requeue ScheduleController::reconcile(const std::string& name, const
     return context_.options.schedule_resync;
   }
   submit(*schedule, cancel);
-  const auto following = velero::CronSchedule::parse(value.spec.schedule).next(base_time(value, now()));
+  const auto following = cron.next(base_time(value, now()));
   if (!following) return std::nullopt;
   return std::clamp<std::chrono::nanoseconds>(*following - now(), std::chrono::milliseconds(1),
                                               context_.options.schedule_resync);
+}
+
+void ScheduleController::forget_metrics(const std::string& schedule) {
+  remove_schedule_metrics(context_.metrics, schedule);
+  context_.metrics.remove("velero_schedule_expected_interval_seconds", {{"schedule", schedule}});
 }
 
 bool ScheduleController::has_open_backup(const std::string& schedule, const base::CancelToken& cancel) {
@@ -95,7 +114,9 @@ bool ScheduleController::has_open_backup(const std::string& schedule, const base
       kBackups, context_.options.name_space, options,
       [&](std::string_view raw) {
         const auto phase = codec::get_string(codec::parse_json(raw, "backup"), {"status", "phase"});
-        if (phase.empty() || phase == velero::phase::kNew || phase == velero::phase::kInProgress) open = true;
+        if (phase.empty() || phase == velero::phase::kNew || phase == velero::phase::kQueued ||
+            phase == velero::phase::kReadyToStart || phase == velero::phase::kInProgress)
+          open = true;
       },
       [&] { open = false; }, cancel);
   return open;

@@ -14,6 +14,7 @@ class ScheduleController final : public Controller {
   Requeue reconcile(const std::string& name, const base::CancelToken& cancel) override;
 
  private:
+  void forget_metrics(const std::string& schedule);
   bool has_open_backup(const std::string& schedule, const base::CancelToken& cancel);
   void submit(Stored<velero::Schedule>& schedule, const base::CancelToken& cancel);
 };

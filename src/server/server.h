@@ -41,10 +41,22 @@ struct ServerOptions {
   bool default_volumes_to_fs_backup = false;
   bool default_snapshot_move_data = false;
   bool schedule_skip_immediately = false;
-  int concurrent_backups = 1;
-  int concurrent_restores = 1;
   int concurrent_volumes = 2;    // of this node, when node_name is set; never two orders of one volume
   bool node_agent_only = false;  // nothing but this node's volumes: `salvor node-agent`
+  int concurrent_backups = 1;    // at most; never two whose namespaces overlap
+  int concurrent_restores = 1;   // the same, by target namespaces
+  int page_size = 500;           // of lists while objects are collected; 0: one answer
+  std::chrono::nanoseconds repository_maintenance_frequency{0};  // of new BackupRepositories; 0: 168 h
+  std::set<std::string> features;                                // --features: velero::feature
+  // Waits until no other replica works. Without it several servers may run; each does what it was first to
+  // claim.
+  bool leader_elect = false;
+  std::chrono::nanoseconds lease_duration =
+      std::chrono::seconds(15);  // after which a silent server counts as dead
+  std::string identity;          // differs from process to process; empty: host name and a random part
+  // A password of its own for each namespace's repository, in the Secret salvor-repository-<namespace>,
+  // instead of one for all. Whoever loses these Secrets loses the volumes' data.
+  bool random_repository_passwords = false;
   std::vector<std::string> restore_resource_priorities;  // empty: Velero's
   std::set<std::string> disabled_controllers;  // "backup", "restore", "schedule", "gc", ...: Velero's names
   std::string metrics_address = "127.0.0.1:8085";  // ":8085" is all interfaces; empty: no metrics server

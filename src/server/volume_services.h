@@ -28,6 +28,10 @@ struct VolumeServices {
   std::function<std::string(const std::string& name_space, const velero::BackupStorageLocation& location,
                             const base::CancelToken& cancel)>
       repository;
+  // Removes what no snapshot needs from the repository of a namespace.
+  std::function<void(const std::string& name_space, const velero::BackupStorageLocation& location,
+                     const base::CancelToken& cancel)>
+      maintain;
   // Removes the snapshot of a PodVolumeBackup from its repository. One that is not there is no error.
   std::function<void(const velero::PodVolumeBackup& backup, const base::CancelToken& cancel)> forget;
   // Does the work of an order to this node; fills path, snapshotID, progress and message. Throws when it

@@ -1,6 +1,7 @@
 #include "server/volume_wiring.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "codec/hash.h"
 #include "volumes/pod_volume_backup.h"
@@ -17,7 +18,7 @@ using velero::resources::kPodVolumeBackups;
 namespace {
 
 constexpr char kUploader[] = "restic";
-constexpr auto kMaintenanceFrequency = std::chrono::hours(168);
+constexpr base::Duration kMaintenanceFrequency = std::chrono::hours(168);
 
 class Provider final : public backup::SnapshotProvider {
  public:
@@ -51,6 +52,9 @@ class VolumeWiring {
         context_.client.get(velero::resources::kVolumeSnapshotLocations, object_name(location));
     if (!object) fail(ErrorCode::kNotFound, "volumesnapshotlocation \"{}\" not found", location);
     const auto spec = velero::VolumeSnapshotLocation::from_json(*object).spec;
+    if (spec.credential)
+      fail(ErrorCode::kUnsupported, "volume snapshot location \"{}\": provider \"{}\" takes no credential",
+           location, spec.provider);
     return volumes::open_volume_snapshotter(spec.provider, spec.config,
                                             {context_.clock, context_.stores.environment().random,
                                              context_.logger.with("snapshotLocation", location)});
@@ -66,7 +70,11 @@ class VolumeWiring {
 
   std::string ensure_repository(const std::string& name_space, const velero::BackupStorageLocation& location,
                                 const CancelToken& cancel) {
-    const auto repository_target = target(name_space, location, cancel);
+    auto repository_target = target(name_space, location, cancel);
+    if (context_.options.random_repository_passwords && !repositories_.exists(repository_target, cancel)) {
+      make_own_password(name_space, location.metadata.name(), cancel);
+      repository_target = target(name_space, location, cancel);
+    }
     auto object = repository_object(name_space, location, cancel);
     try {
       repositories_.ensure(repository_target, cancel);
@@ -82,6 +90,11 @@ class VolumeWiring {
     return volumes::repository_url(location, name_space);
   }
 
+  void maintain(const std::string& name_space, const velero::BackupStorageLocation& location,
+                const CancelToken& cancel) {
+    repositories_.prune(target(name_space, location, cancel), cancel);
+  }
+
   void forget(const velero::PodVolumeBackup& backup, const CancelToken& cancel) {
     const auto location = context_.stores.location(backup.spec.backup_storage_location, cancel);
     repositories_.forget(target(backup.spec.pod.name_space, location, cancel), backup.status.snapshot_id,
@@ -91,9 +104,17 @@ class VolumeWiring {
   void back_up(velero::PodVolumeBackup& backup, const VolumeServices::Progress& progress,
                const CancelToken& cancel) {
     const auto& spec = backup.spec;
+    check_uploader(spec.uploader_type);
     const auto location = context_.stores.location(spec.backup_storage_location, cancel);
-    const volumes::VolumeBackupRequest request{find_volume(spec.pod, spec.volume, cancel), spec.tags,
-                                               parent_of(backup, cancel)};
+    volumes::VolumeBackupRequest request{find_volume(spec.pod, spec.volume, cancel), spec.tags,
+                                         parent_of(backup, cancel)};
+    for (const auto& [key, value] : spec.uploader_settings) {
+      if (key != "ParallelFilesUpload") fail(ErrorCode::kUnsupported, "unknown uploader setting {}", key);
+      const auto [end, error] =
+          std::from_chars(value.data(), value.data() + value.size(), request.parallel_files);
+      if (error != std::errc() || end != value.data() + value.size())
+        fail(ErrorCode::kInvalidArgument, "uploader setting {} is \"{}\", which is no number", key, value);
+    }
     const auto result = volumes::back_up_volume(repositories_, target(spec.pod.name_space, location, cancel),
                                                 *paths_, request, written(progress), context_.logger, cancel);
     auto& status = backup.status;
@@ -107,6 +128,7 @@ class VolumeWiring {
   void restore(velero::PodVolumeRestore& restore, const VolumeServices::Progress& progress,
                const CancelToken& cancel) {
     const auto& spec = restore.spec;
+    check_uploader(spec.uploader_type);
     const auto location = context_.stores.location(spec.backup_storage_location, cancel);
     const volumes::VolumeRestoreRequest request{find_volume(spec.pod, spec.volume, cancel), spec.snapshot_id,
                                                 restore.metadata.label(velero::label::kRestoreUid)};
@@ -118,6 +140,12 @@ class VolumeWiring {
   }
 
  private:
+  static void check_uploader(const std::string& type) {
+    if (!type.empty() && type != kUploader)
+      fail(ErrorCode::kUnsupported, "data of uploader type \"{}\" is not supported, only {}", type,
+           kUploader);
+  }
+
   kube::ObjectName object_name(const std::string& name) const { return {context_.options.name_space, name}; }
 
   repository::Environment repository_environment() const {
@@ -136,9 +164,71 @@ class VolumeWiring {
     result.bucket = context_.stores.bucket(location, cancel);
     result.prefix = location.spec.object_storage->prefix;
     result.name_space = name_space;
-    result.password = password(cancel);
+    auto own = own_passwords(name_space, location.metadata.name(), cancel);
+    if (own.empty()) {
+      result.password = password(cancel);
+    } else {
+      result.password = own.front();
+      result.other_passwords.assign(own.begin() + 1, own.end());
+      // One that was there before may still have the password that all share.
+      result.other_passwords.push_back(password(cancel));
+    }
     result.read_only = location.read_only();
     return result;
+  }
+
+  kube::ObjectName own_secret(const std::string& name_space) const {
+    return object_name(volumes::kOwnRepositorySecretPrefix + name_space);
+  }
+
+  // Of the namespace's repositories, that of this location first. A cluster that got the Secret from another
+  // may call the location otherwise.
+  std::vector<std::string> own_passwords(const std::string& name_space, const std::string& location,
+                                         const CancelToken& cancel) {
+    std::vector<std::string> result;
+    const auto secret = context_.client.get(kube::resources::kSecrets, own_secret(name_space), cancel);
+    const auto* data = secret ? codec::find(*secret, {"data"}) : nullptr;
+    if (!data || !data->is_object()) return result;
+    for (const auto& [key, value] : data->items()) {
+      auto password = value.is_string() ? codec::from_base64(value.get<std::string>()) : std::nullopt;
+      if (password) result.insert(key == location ? result.begin() : result.end(), std::move(*password));
+    }
+    return result;
+  }
+
+  void make_own_password(const std::string& name_space, const std::string& location,
+                         const CancelToken& cancel) {
+    constexpr size_t kBytes = 32;
+    // Text, because people will type it: `salvor repo --password-file`.
+    const auto password = codec::to_hex(context_.random.bytes(kBytes));
+    const auto name = own_secret(name_space);
+    const Json data = {{location, codec::to_base64(password)}};
+    try {
+      context_.client.create(kube::resources::kSecrets,
+                             {{"apiVersion", "v1"},
+                              {"kind", "Secret"},
+                              {"metadata",
+                               {{"name", name.name},
+                                {"namespace", name.name_space},
+                                {"labels", {{"salvor.io/repository-password", "true"}}}}},
+                              {"type", "Opaque"},
+                              {"data", data}},
+                             cancel);
+    } catch (const base::Error& error) {
+      if (error.code() != ErrorCode::kAlreadyExists) throw;
+      const auto existing = context_.client.require(kube::resources::kSecrets, name, cancel);
+      // The repository is not there, but what was to be its password may be.
+      if (codec::find(existing, {"data", location})) return;
+      context_.client.patch(
+          kube::resources::kSecrets, name, kube::PatchType::kMerge,
+          {{"metadata", {{"resourceVersion", kube::resource_version_of(existing)}}}, {"data", data}}, "",
+          cancel);
+    }
+    context_.logger.warning(
+        "the repository of namespace \"{}\" at location \"{}\" has a password of its own in Secret \"{}\": "
+        "keep a copy "
+        "outside of this cluster",
+        name_space, location, name.name);
   }
 
   // Velero makes the Secret when there is none.
@@ -189,7 +279,8 @@ class VolumeWiring {
     made.spec.backup_storage_location = location_name;
     made.spec.repository_type = kUploader;
     made.spec.restic_identifier = volumes::repository_url(location, name_space);
-    made.spec.maintenance_frequency = kMaintenanceFrequency;
+    const base::Duration frequency = context_.options.repository_maintenance_frequency;
+    made.spec.maintenance_frequency = frequency > base::Duration::zero() ? frequency : kMaintenanceFrequency;
     made.status.phase = velero::phase::kNew;
     return Stored<velero::BackupRepository>(
         context_.client.create(kBackupRepositories, made.to_json(), cancel));
@@ -253,6 +344,8 @@ VolumeServices make_volume_services(const Context& context) {
                                  const CancelToken& cancel) {
     return wiring->ensure_repository(name_space, location, cancel);
   };
+  services.maintain = [wiring](const std::string& name_space, const velero::BackupStorageLocation& location,
+                               const CancelToken& cancel) { wiring->maintain(name_space, location, cancel); };
   services.forget = [wiring](const velero::PodVolumeBackup& backup, const CancelToken& cancel) {
     wiring->forget(backup, cancel);
   };
