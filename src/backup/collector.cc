@@ -1,6 +1,5 @@
 #include "backup/collector.h"
 
-#include "backup/patience.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -32,12 +31,6 @@ std::string cohabitants(const kube::GroupVersionResource& gvr) {
 
 bool is_pattern(const std::string& name) {
   return name.find_first_of("*?[") != std::string::npos;
-}
-
-bool is_not_listable(const base::Error& error) {
-  constexpr int kMethodNotAllowed = 405;
-  const auto* status = dynamic_cast<const kube::StatusError*>(&error);
-  return status && status->http_status() == kMethodNotAllowed;
 }
 
 }  // namespace
@@ -122,17 +115,14 @@ void Collector::find_namespaces() {
     ObjectHeadReader reader;
     std::set<std::string> found;
     try {
-      patiently("list namespaces", services_.random, logger_, cancel_, [&] {
-        found.clear();
-        services_.client.list_raw(
-            kube::resources::kNamespaces, "",
-            {.label_selector = "", .field_selector = "", .page_size = options_.page_size},
-            [&](std::string_view raw) {
-              const ObjectHead& head = reader.read(raw);
-              if (filter_.takes_namespace(head.name)) found.insert(head.name);
-            },
-            [&] { found.clear(); }, cancel_);
-      });
+      services_.client.list_raw(
+          kube::resources::kNamespaces, "",
+          {.label_selector = "", .field_selector = "", .page_size = options_.page_size},
+          [&](std::string_view raw) {
+            const ObjectHead& head = reader.read(raw);
+            if (filter_.takes_namespace(head.name)) found.insert(head.name);
+          },
+          [&] { found.clear(); }, cancel_);
     } catch (const base::Error& error) {
       if (error.code() == base::ErrorCode::kCancelled) throw;
       logger_.with("resource", "namespaces").with("error", error.message()).error("Error listing namespaces");
@@ -148,10 +138,7 @@ void Collector::find_explicit_namespaces() {
     if (std::find(namespaces_.begin(), namespaces_.end(), name) != namespaces_.end()) continue;
     const base::Logger log = logger_.with("group", "v1").with("resource", "namespaces");
     try {
-      const bool exists = patiently("look up a namespace", services_.random, log, cancel_, [&] {
-        return services_.client.get(kube::resources::kNamespaces, {"", name}, cancel_).has_value();
-      });
-      if (!exists) {
+      if (!services_.client.get(kube::resources::kNamespaces, {"", name}, cancel_)) {
         log.error("fail to get the namespace {} specified in backup.Spec.IncludedNamespaces", name);
         continue;
       }
@@ -201,14 +188,12 @@ void Collector::collect(const kube::ApiResource& resource) {
 
 void Collector::list(const kube::ApiResource& resource, const base::Logger& logger, const Receive& receive) {
   const std::vector<std::string> everywhere = {""};
-  bool patient = true;  // a kind that cannot be listed in one namespace is not waited for in all others
   for (const std::string& name_space : resource.namespaced ? namespaces_ : everywhere) {
     for (const std::string& selector : selectors()) {
       cancel_.check();
       const base::Logger log = logger.with("namespace", name_space);
       int found = 0;
-      const auto list_once = [&] {
-        found = 0;
+      try {
         services_.client.list_raw(
             resource.gvr, name_space,
             {.label_selector = selector, .field_selector = "", .page_size = options_.page_size},
@@ -218,17 +203,15 @@ void Collector::list(const kube::ApiResource& resource, const base::Logger& logg
             },
             // What was received before a list starts anew was backed up; it is not taken twice.
             [] {}, cancel_);
-      };
-      try {
-        if (patient)
-          patiently("list", services_.random, log, cancel_, list_once);
-        else
-          list_once();
         log.info("Retrieved {} items", found);
+      } catch (const kube::StatusError& error) {
+        constexpr int kMethodNotAllowed = 405;
+        if (error.code() == base::ErrorCode::kCancelled) throw;
+        if (error.http_status() != kMethodNotAllowed)
+          log.with("error", error.message()).error("Error listing items");
       } catch (const base::Error& error) {
         if (error.code() == base::ErrorCode::kCancelled) throw;
-        patient = patient && !error.retryable();
-        if (!is_not_listable(error)) log.with("error", error.message()).error("Error listing items");
+        log.with("error", error.message()).error("Error listing items");
       }
     }
   }
@@ -270,18 +253,14 @@ void Collector::collect_namespaces(const kube::ApiResource& resource) {
   };
   try {
     if (filter_.namespaces().includes_all_but_excluded()) {
-      patiently("list", services_.random, log, cancel_, [&] {
-        services_.client.list_raw(
-            resource.gvr, "", {.label_selector = "", .field_selector = "", .page_size = options_.page_size},
-            receive, [] {}, cancel_);
-      });
+      services_.client.list_raw(
+          resource.gvr, "", {.label_selector = "", .field_selector = "", .page_size = options_.page_size},
+          receive, [] {}, cancel_);
       return;
     }
     for (const std::string& name : namespaces_)
-      receive(patiently("read a namespace", services_.random, log, cancel_, [&] {
-        return services_.client.raw("GET", kube::object_path(resource.gvr, {"", name}), {},
-                                    "application/json", cancel_);
-      }));
+      receive(services_.client.raw("GET", kube::object_path(resource.gvr, {"", name}), {}, "application/json",
+                                   cancel_));
   } catch (const base::Error& error) {
     if (error.code() == base::ErrorCode::kCancelled) throw;
     log.with("error", error.message()).error("Error listing items");

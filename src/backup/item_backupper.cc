@@ -1,6 +1,5 @@
 #include "backup/item_backupper.h"
 
-#include "backup/patience.h"
 #include "base/error.h"
 #include "velero/bucket_layout.h"
 
@@ -228,10 +227,7 @@ void ItemBackupper::fetch_and_back_up(const kube::ApiResource& resource, const k
                                       const base::Logger& logger, bool must_exist) {
   std::string raw;
   try {
-    raw = patiently("read an object", services_.random, item_logger_, cancel_, [&] {
-      return services_.client.raw("GET", kube::object_path(resource.gvr, name), {}, "application/json",
-                                  cancel_);
-    });
+    raw = services_.client.raw("GET", kube::object_path(resource.gvr, name), {}, "application/json", cancel_);
   } catch (const base::Error& error) {
     if (is_cancelled(error)) throw;
     const bool missing = error.code() == base::ErrorCode::kNotFound;
@@ -281,26 +277,22 @@ void ItemBackupper::back_up_service_account(const ObjectHead& head, const base::
     cluster_roles_.emplace();
     auto resource = services_.discovery.find_resource(kClusterRoleBindings);
     if (!resource || !filter_.takes_additional(*resource, "")) return;
-    patiently("list cluster role bindings", services_.random, logger, cancel_, [&] {
-      cluster_roles_->clear();
-      services_.client.list_raw(
-          kClusterRoleBindings, "", {},
-          [&](std::string_view raw) {
-            const Json binding = codec::parse_json(raw, "clusterrolebinding");
-            const Json* subjects = codec::find(binding, {"subjects"});
-            if (!subjects || !subjects->is_array()) return;
-            for (const Json& subject : *subjects) {
-              if (codec::get_string(subject, {"kind"}) != "ServiceAccount") continue;
-              const bool role = codec::get_string(binding, {"roleRef", "kind"}) == "ClusterRole";
-              cluster_roles_->emplace(
-                  kube::ObjectName{codec::get_string(subject, {"namespace"}),
-                                   codec::get_string(subject, {"name"})},
-                  RoleBinding{kube::name_of(binding),
-                              role ? codec::get_string(binding, {"roleRef", "name"}) : ""});
-            }
-          },
-          [&] { cluster_roles_->clear(); }, cancel_);
-    });
+    services_.client.list_raw(
+        kClusterRoleBindings, "", {},
+        [&](std::string_view raw) {
+          const Json binding = codec::parse_json(raw, "clusterrolebinding");
+          const Json* subjects = codec::find(binding, {"subjects"});
+          if (!subjects || !subjects->is_array()) return;
+          for (const Json& subject : *subjects) {
+            if (codec::get_string(subject, {"kind"}) != "ServiceAccount") continue;
+            const bool role = codec::get_string(binding, {"roleRef", "kind"}) == "ClusterRole";
+            cluster_roles_->emplace(kube::ObjectName{codec::get_string(subject, {"namespace"}),
+                                                     codec::get_string(subject, {"name"})},
+                                    RoleBinding{kube::name_of(binding),
+                                                role ? codec::get_string(binding, {"roleRef", "name"}) : ""});
+          }
+        },
+        [&] { cluster_roles_->clear(); }, cancel_);
   }
   const auto [first, last] = cluster_roles_->equal_range({head.name_space, head.name});
   for (auto entry = first; entry != last; ++entry) {
@@ -311,12 +303,6 @@ void ItemBackupper::back_up_service_account(const ObjectHead& head, const base::
 
 // --- volumes
 // -----------------------------------------------------------------------------------------------------
-
-std::optional<Json> ItemBackupper::look_up(const kube::GroupVersionResource& gvr,
-                                           const kube::ObjectName& name) const {
-  return patiently("read an object", services_.random, item_logger_, cancel_,
-                   [&] { return services_.client.get(gvr, name, cancel_); });
-}
 
 std::optional<velero::VolumeAction> ItemBackupper::policy_for(const Json* claim, const Json* volume,
                                                               const std::string& source,
@@ -350,7 +336,7 @@ std::string ItemBackupper::why_no_snapshot(const Json& volume, const base::Logge
   if (auto reason = tracker_.why_withheld(claim_name); !reason.empty()) return reason;
   std::optional<Json> claim;
   if (!options_.policies.empty() && !claim_name.name.empty())
-    claim = look_up(kube::resources::kPersistentVolumeClaims, claim_name);
+    claim = services_.client.get(kube::resources::kPersistentVolumeClaims, claim_name, cancel_);
   const auto action = policy_for(claim ? &*claim : nullptr, &volume, "", Json());
   if (action == velero::VolumeAction::kSkip) return "skipped due to policy";
   const bool wanted =
@@ -381,10 +367,11 @@ std::optional<velero::VolumeAction> ItemBackupper::policy_for_pod_volume(const s
                                                                          const PodVolume& volume) const {
   if (options_.policies.empty()) return std::nullopt;
   if (volume.claim.empty()) return policy_for(nullptr, nullptr, volume.source, Json());
-  auto claim = look_up(kube::resources::kPersistentVolumeClaims, {name_space, volume.claim});
+  auto claim =
+      services_.client.get(kube::resources::kPersistentVolumeClaims, {name_space, volume.claim}, cancel_);
   std::optional<Json> bound;
   const std::string name = claim ? codec::get_string(*claim, {"spec", "volumeName"}) : "";
-  if (!name.empty()) bound = look_up(kube::resources::kPersistentVolumes, {"", name});
+  if (!name.empty()) bound = services_.client.get(kube::resources::kPersistentVolumes, {"", name}, cancel_);
   return policy_for(claim ? &*claim : nullptr, bound ? &*bound : nullptr, volume.source, Json());
 }
 
@@ -412,13 +399,13 @@ std::string ItemBackupper::why_unfit(const std::string& name_space, ClaimedVolum
   const kube::ObjectName claim_name{name_space, volume.volume.claim};
   if (tracker_.is_taken(claim_name)) return "taken with another pod";
   if (auto reason = tracker_.why_withheld(claim_name); !reason.empty()) return reason;
-  auto claim = look_up(kube::resources::kPersistentVolumeClaims, claim_name);
+  auto claim = services_.client.get(kube::resources::kPersistentVolumeClaims, claim_name, cancel_);
   if (!claim) return "its claim does not exist";
   volume.claim_uid = kube::uid_of(*claim);
   if (codec::get_string(*claim, {"spec", "volumeMode"}) == "Block") return "block volumes have no files";
   const std::string bound = codec::get_string(*claim, {"spec", "volumeName"});
   if (bound.empty()) return "its claim is not bound";
-  auto persistent_volume = look_up(kube::resources::kPersistentVolumes, {"", bound});
+  auto persistent_volume = services_.client.get(kube::resources::kPersistentVolumes, {"", bound}, cancel_);
   if (persistent_volume && codec::find(*persistent_volume, {"spec", "hostPath"}))
     return "hostPath volumes are not backed up";
   return "";

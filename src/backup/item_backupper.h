@@ -79,7 +79,6 @@ class ItemBackupper {
                           const std::string& name, const base::Logger& logger);
   void fetch_and_back_up(const kube::ApiResource& resource, const kube::ObjectName& name,
                          const base::Logger& logger, bool must_exist);
-  std::optional<Json> look_up(const kube::GroupVersionResource& gvr, const kube::ObjectName& name) const;
   std::optional<velero::VolumeAction> policy_for(const Json* claim, const Json* volume,
                                                  const std::string& source, const Json& source_spec) const;
   std::string why_no_snapshot(const Json& volume, const base::Logger& logger);
