@@ -80,17 +80,16 @@ void FakeApi::get(const net::ServerRequest&, net::ServerReply& reply, const std:
 }
 
 void FakeApi::list(const net::ServerRequest& request, net::ServerReply& reply) {
-  Json items = Json::array();
+  std::string items;
   const auto prefix = request.path + "/";
   for (auto entry = objects_.lower_bound(prefix); entry != objects_.end() && entry->first.starts_with(prefix);
        ++entry)
     if (entry->first.find('/', prefix.size()) == std::string::npos && selected(request, entry->second))
-      items.push_back(entry->second);
-  answer(reply, 200,
-         {{"kind", "List"},
-          {"apiVersion", "v1"},
-          {"metadata", {{"resourceVersion", std::to_string(events_.size())}}},
-          {"items", std::move(items)}});
+      items += (items.empty() ? "" : ",") + texts_.at(entry->first);
+  reply.send(
+      200, {{"Content-Type", "application/json"}},
+      fmt::format(R"({{"kind":"List","apiVersion":"v1","metadata":{{"resourceVersion":"{}"}},"items":[{}]}})",
+                  events_.size(), items));
 }
 
 void FakeApi::watch(const net::ServerRequest& request, net::ServerReply& reply) {
@@ -112,16 +111,19 @@ std::vector<FakeApi::Change> FakeApi::changes_since(size_t& position) {
   using Type = kube::WatchEvent::Type;
   std::vector<Change> result;
   std::lock_guard lock(mutex_);
+  std::map<std::string, size_t> last;
+  for (size_t i = position; i < events_.size(); ++i) last[events_[i].path] = i;
   for (; position < events_.size(); ++position) {
-    const auto& event = events_[position];
+    auto& event = events_[position];
     const auto parts = base::split(event.path, '/');
-    if (parts.at(parts.size() - 2) == "events") continue;  // nobody follows those
-    const auto type = event.type == "ADDED"     ? Type::kAdded
-                      : event.type == "DELETED" ? Type::kDeleted
-                                                : Type::kModified;
-    result.push_back({parts.at(parts.size() - 2), {type, Json::parse(event.object)}});
-    // Nobody watches here, so nobody needs it again.
-    events_[position].object = {};
+    const auto& resource = parts.at(parts.size() - 2);
+    if (last.at(event.path) == position && resource != "events") {
+      const auto type = event.type == "ADDED"     ? Type::kAdded
+                        : event.type == "DELETED" ? Type::kDeleted
+                                                  : Type::kModified;
+      result.push_back({resource, {type, Json::parse(event.object)}});
+    }
+    event.object.clear();  // nobody watches here, so nobody needs it again
   }
   return result;
 }
@@ -129,6 +131,10 @@ std::vector<FakeApi::Change> FakeApi::changes_since(size_t& position) {
 void FakeApi::record(const std::string& type, const std::string& path, Json& object) {
   object["metadata"]["resourceVersion"] = std::to_string(events_.size() + 1);
   events_.push_back({type, path, object.dump()});
+  if (type == "DELETED")
+    texts_.erase(path);
+  else
+    texts_[path] = events_.back().object;
   changed_.notify_all();
 }
 

@@ -27,6 +27,7 @@ class FakeApi {
   std::unique_ptr<kube::Client> new_client();
   // What happened since `position`, which moves on: watches for tests that have no threads. The resource of
   // each event's object comes with it ("backups").
+  // Of each object the last change only; events about objects are left out; not for tests that also watch.
   struct Change {
     std::string resource;
     kube::WatchEvent event;
@@ -55,9 +56,10 @@ class FakeApi {
   std::function<void(const net::ServerRequest&)> request_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::map<std::string, Json> objects_;  // path -> object; guarded by mutex_
-  std::vector<Event> events_;            // the n-th has resourceVersion n + 1; guarded by mutex_
-  int next_uid_ = 1;                     // guarded by mutex_
+  std::map<std::string, std::string> texts_;  // the same as text; guarded by mutex_
+  std::map<std::string, Json> objects_;       // path -> object; guarded by mutex_
+  std::vector<Event> events_;                 // the n-th has resourceVersion n + 1; guarded by mutex_
+  int next_uid_ = 1;                          // guarded by mutex_
   std::unique_ptr<net::HttpServer> server_;
   std::unique_ptr<kube::Client> client_;
 };

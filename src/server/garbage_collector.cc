@@ -9,14 +9,23 @@ using velero::resources::kDeleteBackupRequests;
 
 namespace {
 constexpr char kSchedulePrefix[] = "schedule/";  // no object's name has a slash
+
+bool keeps_by_number(const std::map<std::string, std::string>& annotations) {
+  const std::string prefix = velero::salvor_annotation::kKeepPrefix;
+  return std::any_of(annotations.begin(), annotations.end(), [&](const auto& entry) {
+    return entry.first.starts_with(prefix) && entry.first != velero::salvor_annotation::kKeepLastGood;
+  });
 }
+}  // namespace
 
 std::vector<Controller::Watched> GarbageCollector::watches() {
   return {{kBackups, "", [this](const kube::WatchEvent& event) {
              if (event.type == kube::WatchEvent::Type::kDeleted ||
                  event.type == kube::WatchEvent::Type::kBookmark)
                return;
-             if (!codec::get_string(event.object, {"status", "expiration"}).empty())
+             if (const auto phase = codec::get_string(event.object, {"status", "phase"});
+                 !codec::get_string(event.object, {"status", "expiration"}).empty() &&
+                 phase != velero::phase::kInProgress && phase != velero::phase::kDeleting)
                queue().add(kube::name_of(event.object));
              // A new good backup is what makes older ones dispensable.
              const auto labels = kube::labels_of(event.object);
@@ -33,13 +42,15 @@ Controller::Requeue GarbageCollector::reconcile(const std::string& name, const b
   return reconcile_backup(name, cancel);
 }
 
-std::vector<velero::Backup> GarbageCollector::backups_of(const std::string& schedule,
-                                                         const base::CancelToken& cancel) {
+std::vector<BackupBrief> GarbageCollector::backups_of(const std::string& schedule,
+                                                      const base::CancelToken& cancel) {
   kube::ListOptions options;
   options.label_selector = std::string(velero::label::kScheduleName) + "=" + schedule;
-  std::vector<velero::Backup> result;
-  for (const auto& object : context_.client.list(kBackups, context_.options.name_space, options, cancel))
-    result.push_back(velero::Backup::from_json(object));
+  std::vector<BackupBrief> result;
+  BackupBriefReader reader;
+  context_.client.list_raw(
+      kBackups, context_.options.name_space, options,
+      [&](std::string_view raw) { result.push_back(reader.read(raw)); }, [&] { result.clear(); }, cancel);
   return result;
 }
 
@@ -64,10 +75,16 @@ RetentionPolicy GarbageCollector::policy_of(const velero::Backup& backup, const 
 
 Controller::Requeue GarbageCollector::reconcile_schedule(const std::string& schedule,
                                                          const base::CancelToken& cancel) {
+  // Most schedules keep by time alone, and then there is no reason to look at all of their backups.
+  if (const auto object_json = context_.client.get(velero::resources::kSchedules, object(schedule), cancel);
+      object_json && !keeps_by_number(kube::annotations_of(*object_json)))
+    return std::nullopt;
   const auto backups = backups_of(schedule, cancel);
   const auto* good = last_good(backups);
   if (!good) return std::nullopt;
-  const auto policy = policy_of(*good, cancel);
+  const auto newest = load<velero::Backup>(context_.client, kBackups, object(good->name), cancel);
+  if (!newest) return std::nullopt;
+  const auto policy = policy_of(newest->value, cancel);
   for (const auto& name : superseded(backups, policy, now())) {
     auto backup = load<velero::Backup>(context_.client, kBackups, object(name), cancel);
     if (backup && !backup->value.metadata.being_deleted())
@@ -103,7 +120,7 @@ bool GarbageCollector::is_held(const velero::Backup& backup, const base::CancelT
   if (!policy.keep_last_good) return false;
   const auto backups = backups_of(schedule, cancel);
   const auto* good = last_good(backups);
-  const bool held = good && good->metadata.name() == name;
+  const bool held = good && good->name == name;
   if (held && held_.insert(name).second) {
     const auto text = fmt::format(
         "backup \"{}\" is expired but stays: it is the last good one of schedule \"{}\" (annotation {})",

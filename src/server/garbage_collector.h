@@ -22,7 +22,7 @@ class GarbageCollector final : public Controller {
  private:
   Requeue reconcile_schedule(const std::string& schedule, const base::CancelToken& cancel);
   Requeue reconcile_backup(const std::string& name, const base::CancelToken& cancel);
-  std::vector<velero::Backup> backups_of(const std::string& schedule, const base::CancelToken& cancel);
+  std::vector<BackupBrief> backups_of(const std::string& schedule, const base::CancelToken& cancel);
   RetentionPolicy policy_of(const velero::Backup& backup, const base::CancelToken& cancel);
   // Whether the last good backup of a schedule is all that keeps it.
   bool is_held(const velero::Backup& backup, const base::CancelToken& cancel);

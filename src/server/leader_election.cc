@@ -1,12 +1,15 @@
 #include "server/leader_election.h"
 
+#include <atomic>
+#include <functional>
+#include <memory>
 #include <thread>
 
 namespace salvor::server {
 
 LeaderElection::LeaderElection(kube::Client& client, kube::ObjectName lease, std::string identity,
                                const base::Clock& clock, base::Logger logger, base::Duration duration)
-    : client_(client),
+    : client_(client.connection(), lease_client_options()),
       lease_(std::move(lease)),
       identity_(std::move(identity)),
       clock_(clock),
@@ -23,19 +26,25 @@ bool LeaderElection::try_hold(Lease& lease, const base::CancelToken& cancel) {
 }
 
 void LeaderElection::renew(Lease& lease, base::CancelSource& lost, const base::CancelToken& stop) {
-  auto renewed = std::chrono::steady_clock::now();
-  while (stop.sleep(duration_ / 5)) {
-    const auto asked = std::chrono::steady_clock::now();
-    if (try_hold(lease, stop)) {
-      renewed = asked;
-      continue;
-    }
-    const bool taken = !lease.holder().empty() && lease.holder() != identity_;
-    if (!taken && std::chrono::steady_clock::now() - renewed < duration_ * 2 / 3) continue;
-    logger_.error("lost the lead: {}",
-                  taken ? "it was taken by " + lease.holder() : "the lease could not be renewed in time");
+  using Clock = std::chrono::steady_clock;
+  std::atomic<Clock::rep> renewed = Clock::now().time_since_epoch().count();
+  const auto lose = [&](const std::string& why) {
+    if (!lost.cancelled()) logger_.error("lost the lead: {}", why);
     lost.cancel();
-    return;
+  };
+  // Beside the renewing, which may hang.
+  const std::jthread guard([&] {
+    while (stop.sleep(duration_ / 10)) {
+      const auto age = Clock::now().time_since_epoch() - Clock::duration(renewed.load());
+      if (age >= duration_ * 2 / 3) return lose("the lease could not be renewed in time");
+    }
+  });
+  while (stop.sleep(duration_ / 5) && !lost.cancelled()) {
+    const auto asked = Clock::now().time_since_epoch().count();
+    if (try_hold(lease, stop))
+      renewed = asked;
+    else if (!lease.holder().empty() && lease.holder() != identity_)
+      return lose("it was taken by " + lease.holder());
   }
 }
 

@@ -25,10 +25,10 @@ class LeaderElection {
 
  private:
   bool try_hold(Lease& lease, const base::CancelToken& cancel);
-  // Renews until `stop`, or until it is lost: then fires `lost`.
+  // Renews until `stop`; fires `lost` when the lease was taken, or was not renewed in time.
   void renew(Lease& lease, base::CancelSource& lost, const base::CancelToken& stop);
 
-  kube::Client& client_;
+  kube::Client client_;  // one that does not wait for an API server that is gone: the lease does not
   const kube::ObjectName lease_;
   const std::string identity_;
   const base::Clock& clock_;

@@ -82,9 +82,16 @@ void Lease::release(const base::CancelToken& cancel) {
   }
 }
 
+kube::ClientOptions lease_client_options() {
+  kube::ClientOptions options;
+  options.retry.attempts = 1;
+  options.user_agent = "salvor-lease";
+  return options;
+}
+
 ServerPresence::ServerPresence(kube::Client& client, std::string name_space, std::string identity,
                                const base::Clock& clock, base::Logger logger, base::Duration duration)
-    : client_(client),
+    : client_(client.connection(), lease_client_options()),
       name_space_(std::move(name_space)),
       identity_(std::move(identity)),
       clock_(clock),

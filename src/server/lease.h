@@ -50,6 +50,10 @@ class Lease {
   std::optional<base::Time> seen_at_;  // and since when
 };
 
+// For clients that only keep leases: each attempt ends soon, because a lease does not wait for the API
+// server.
+kube::ClientOptions lease_client_options();
+
 // This process' own lease, and the view of all others'. Thread-safe.
 class ServerPresence {
  public:
@@ -76,7 +80,7 @@ class ServerPresence {
  private:
   kube::ObjectName lease_name(const std::string& identity) const;
 
-  kube::Client& client_;
+  kube::Client client_;
   const std::string name_space_, identity_;
   const base::Clock& clock_;
   const base::Logger logger_;

@@ -3,17 +3,10 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "velero/backup_types.h"
 #include "velero/constants.h"
 
 namespace salvor::server {
-
-namespace {
-
-base::Time made_at(const velero::Backup& backup) {
-  return backup.status.start_timestamp.value_or(backup.metadata.creation_time().value_or(base::Time()));
-}
-
-}  // namespace
 
 RetentionPolicy retention_policy(const std::map<std::string, std::string>& annotations) {
   RetentionPolicy policy;
@@ -46,31 +39,31 @@ RetentionPolicy retention_policy(const std::map<std::string, std::string>& annot
   return policy;
 }
 
-const velero::Backup* last_good(const std::vector<velero::Backup>& backups) {
-  const velero::Backup* newest = nullptr;
+const BackupBrief* last_good(const std::vector<BackupBrief>& backups) {
+  const BackupBrief* newest = nullptr;
   for (const auto& backup : backups) {
-    if (backup.status.phase != velero::phase::kCompleted) continue;
-    if (!newest || made_at(backup) > made_at(*newest)) newest = &backup;
+    if (backup.phase != velero::phase::kCompleted) continue;
+    if (!newest || backup.made > newest->made) newest = &backup;
   }
   return newest;
 }
 
-std::vector<std::string> superseded(const std::vector<velero::Backup>& backups, const RetentionPolicy& policy,
+std::vector<std::string> superseded(const std::vector<BackupBrief>& backups, const RetentionPolicy& policy,
                                     base::Time now) {
   std::vector<std::string> names;
   if (policy.keep.is_empty()) return names;
   // The policy knows snapshots; of those it reads the time, and their host tells us which is which.
   std::vector<repository::Snapshot> snapshots;
   for (const auto& backup : backups) {
-    if (backup.status.phase != velero::phase::kCompleted) continue;
+    if (backup.phase != velero::phase::kCompleted) continue;
     repository::Snapshot snapshot;
-    snapshot.time = base::format_rfc3339(made_at(backup));
-    snapshot.hostname = backup.metadata.name();
+    snapshot.time = base::format_rfc3339(backup.made);
+    snapshot.hostname = backup.name;
     snapshots.push_back(std::move(snapshot));
   }
   const auto* good = last_good(backups);
   for (const auto& snapshot : repository::apply_policy(std::move(snapshots), policy.keep, now).remove)
-    if (!policy.keep_last_good || !good || snapshot.hostname != good->metadata.name())
+    if (!policy.keep_last_good || !good || snapshot.hostname != good->name)
       names.push_back(snapshot.hostname);
   return names;
 }

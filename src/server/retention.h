@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "repository/forget_policy.h"
-#include "velero/backup_types.h"
+#include "server/backup_brief.h"
 
 namespace salvor::server {
 
@@ -24,11 +24,11 @@ struct RetentionPolicy {
 RetentionPolicy retention_policy(const std::map<std::string, std::string>& annotations);
 
 // The newest backup that is Completed, null if none is.
-const velero::Backup* last_good(const std::vector<velero::Backup>& backups);
+const BackupBrief* last_good(const std::vector<BackupBrief>& backups);
 
 // Names of the Completed ones among a schedule's `backups` that policy.keep no longer keeps. Empty if it is
 // empty.
-std::vector<std::string> superseded(const std::vector<velero::Backup>& backups, const RetentionPolicy& policy,
+std::vector<std::string> superseded(const std::vector<BackupBrief>& backups, const RetentionPolicy& policy,
                                     base::Time now);
 
 }  // namespace salvor::server

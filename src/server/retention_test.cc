@@ -17,13 +17,9 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-velero::Backup backup(const std::string& name, const std::string& started,
-                      const std::string& phase = "Completed") {
-  velero::Backup result;
-  result.metadata = velero::ObjectMeta("velero", name);
-  result.status.phase = phase;
-  result.status.start_timestamp = base::parse_rfc3339(started);
-  return result;
+BackupBrief backup(const std::string& name, const std::string& started,
+                   const std::string& phase = "Completed") {
+  return {name, phase, *base::parse_rfc3339(started)};
 }
 
 TEST(RetentionPolicyTest, ReadsItsAnnotationsAndRefusesWhatItDoesNotKnow) {
@@ -46,7 +42,7 @@ TEST(RetentionPolicyTest, ReadsItsAnnotationsAndRefusesWhatItDoesNotKnow) {
 }
 
 TEST(RetentionPolicyTest, GrandfatherFatherSonKeepsTheNewestOfEachPeriod) {
-  std::vector<velero::Backup> backups;
+  std::vector<BackupBrief> backups;
   for (int day = 1; day <= 28; ++day)
     for (const auto* hour : {"02", "14"})
       backups.push_back(
@@ -58,17 +54,17 @@ TEST(RetentionPolicyTest, GrandfatherFatherSonKeepsTheNewestOfEachPeriod) {
           {{"salvor.io/keep-last", "2"}, {"salvor.io/keep-daily", "4"}, {"salvor.io/keep-weekly", "3"}}),
       now);
   std::set<std::string> left;
-  for (const auto& one : backups) left.insert(one.metadata.name());
+  for (const auto& one : backups) left.insert(one.name);
   for (const auto& name : gone) left.erase(name);
   // The last two; the newest of four days; of three weeks, which end on Sundays, the 15th and the 22nd.
   EXPECT_THAT(left, ElementsAre("b-15-14", "b-22-14", "b-25-14", "b-26-14", "b-27-14", "b-28-02", "b-28-14"));
 }
 
 TEST(RetentionPolicyTest, BackupsThatAreNotCompletedNeitherCountNorGo) {
-  const std::vector<velero::Backup> backups{
+  const std::vector<BackupBrief> backups{
       backup("good", "2026-02-01T00:00:00Z"), backup("half", "2026-02-02T00:00:00Z", "PartiallyFailed"),
       backup("failed", "2026-02-03T00:00:00Z", "Failed"), backup("older", "2026-01-01T00:00:00Z")};
-  EXPECT_EQ(last_good(backups)->metadata.name(), "good");
+  EXPECT_EQ(last_good(backups)->name, "good");
   EXPECT_THAT(superseded(backups, retention_policy({{"salvor.io/keep-last", "1"}}),
                          *base::parse_rfc3339("2026-03-01T00:00:00Z")),
               ElementsAre("older"));

@@ -1,5 +1,6 @@
 #include "server/schedule_controller.h"
 
+#include "server/backup_brief.h"
 #include "server/retention.h"
 #include "velero/cron.h"
 #include "velero/schema_check.h"
@@ -110,10 +111,11 @@ bool ScheduleController::has_open_backup(const std::string& schedule, const base
   kube::ListOptions options;
   options.label_selector = std::string(velero::label::kScheduleName) + "=" + velero::label_value(schedule);
   bool open = false;
+  BackupBriefReader reader;
   context_.client.list_raw(
       kBackups, context_.options.name_space, options,
       [&](std::string_view raw) {
-        const auto phase = codec::get_string(codec::parse_json(raw, "backup"), {"status", "phase"});
+        const auto phase = reader.read(raw).phase;
         if (phase.empty() || phase == velero::phase::kNew || phase == velero::phase::kQueued ||
             phase == velero::phase::kReadyToStart || phase == velero::phase::kInProgress)
           open = true;
