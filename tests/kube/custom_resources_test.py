@@ -196,7 +196,7 @@ class CustomResources(Conformance):
 
     def test_versions_are_served_side_by_side(self):
         body = self.definition("gears", "Gear", {"type": "object", "x-kubernetes-preserve-unknown-fields": True})
-        old = {**body["spec"]["versions"][0], "name": "v1beta1", "storage": False}
+        old = {**body["spec"]["versions"][0], "name": "v1beta1", "storage": False, "deprecated": True}
         body["spec"]["versions"].append(old)
         self.define(body)
         self.api.create(f"{self.group}/v1beta1/gears", {"apiVersion": f"{self.group}/v1beta1", "kind": "Gear",
@@ -205,6 +205,7 @@ class CustomResources(Conformance):
         self.assertEqual((found["apiVersion"], found["spec"]), (f"{self.group}/v1", {"x": 1}))
         answer = self.api.request("GET", path_of(f"{self.group}/v1beta1/gears", "g", self.ns))
         self.assertEqual(answer.json["apiVersion"], f"{self.group}/v1beta1")
+        self.assertIn("deprecated", answer.headers["Warning"])
         self.api.delete("apiextensions.k8s.io/v1/customresourcedefinitions", f"gears.{self.group}")
 
     def test_a_changed_schema_takes_effect(self):

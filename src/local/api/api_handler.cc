@@ -133,6 +133,7 @@ void ApiHandler::answer_resource(Exchange& exchange) {
   exchange.kind = objects_.kinds().find(info.group, info.version, info.resource);
   if (!exchange.kind) throw api_errors::no_such_path();
   const Kind& kind = *exchange.kind;
+  if (!kind.deprecation.empty()) exchange.warnings.push_back(kind.deprecation);
   if (!kind.namespaced && !info.name_space.empty()) throw api_errors::no_such_path();
   const std::string& method = info.method;
   if (!info.subresource.empty() &&

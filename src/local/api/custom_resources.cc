@@ -32,6 +32,11 @@ KindPtr make_kind(const Json& definition, const Json& version, const std::string
   kind->stored_version = stored_version;
   kind->counts_generation = true;
   kind->terminating = terminating;
+  if (flag_at(version, "deprecated")) {
+    kind->deprecation = string_at(version, "deprecationWarning");
+    if (kind->deprecation.empty())
+      kind->deprecation = fmt::format("{} {} is deprecated", kind->api_version(), kind->kind);
+  }
   if (at_path(version, "subresources.status") != nullptr) kind->subresources.push_back("status");
   if (const Json* scale = at_path(version, "subresources.scale")) {
     kind->subresources.push_back("scale");

@@ -38,6 +38,7 @@ struct Kind {
   std::string scale_replicas, scale_status_replicas, scale_selector;  // JSON paths, ".spec.replicas"
   std::vector<std::string> selectable_fields;                         // JSON paths
   bool terminating = false;  // the definition is being deleted: no new objects
+  std::string deprecation;   // what clients of this version are warned of; empty: nothing
 
   std::string api_version() const { return group.empty() ? version : group + "/" + version; }
   // "deployments.apps", "pods": as messages name it.
