@@ -61,8 +61,6 @@ class HookRunner {
   // Throws why it failed.
   void execute(const Json& pod, const velero::ExecHook& hook, const base::Logger& logger,
                const base::CancelToken& cancel);
-  void end_process(const kube::ObjectName& pod, const std::string& container, const std::string& mark,
-                   const base::Logger& logger);
 
   kube::Client& client_;
   base::Random& random_;
