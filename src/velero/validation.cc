@@ -6,6 +6,7 @@
 #include "velero/constants.h"
 #include "velero/cron.h"
 #include "velero/includes_excludes.h"
+#include "velero/resource_modifiers.h"
 #include "velero/resource_policies.h"
 
 namespace salvor::velero {
@@ -330,6 +331,33 @@ void check_init_containers(const RestoreHooks& hooks, Texts& errors) {
   }
 }
 
+void check_exec_hooks(const RestoreHooks& hooks, Texts& errors) {
+  for (const auto& resource : hooks.resources) {
+    for (const auto& hook : resource.post_hooks) {
+      if (hook.exec.has_value() == hook.init.has_value())
+        errors.push_back(fmt::format(
+            "invalid postHook in restore hook \"{}\", it must have either exec or init", resource.name));
+      if (!hook.exec) continue;
+      if (hook.exec->command.empty())
+        errors.push_back(fmt::format("invalid exec hook in restore hook \"{}\", it doesn't have a command",
+                                     resource.name));
+      const std::string& on_error = hook.exec->on_error;
+      if (!on_error.empty() && on_error != "Continue" && on_error != "Fail")
+        errors.push_back(
+            fmt::format("invalid onError \"{}\" in restore hook \"{}\", it must be Continue or Fail",
+                        on_error, resource.name));
+    }
+  }
+}
+
+void check_namespace_mapping(const std::map<std::string, std::string>& mapping, Texts& errors) {
+  for (const auto& [from, to] : mapping) {
+    if (from.empty()) errors.push_back("Invalid namespace mapping: the source namespace is empty");
+    for (const std::string& why : dns_label_errors(to))
+      errors.push_back(fmt::format("Invalid namespace mapping \"{}:{}\": {}", from, to, why));
+  }
+}
+
 const Backup* newest_completed(const std::vector<Backup>& backups, const std::string& schedule,
                                Texts& errors) {
   const Backup* newest = nullptr;
@@ -399,6 +427,14 @@ std::vector<std::string> prepare_restore(Restore& restore, const ServerDefaults&
     errors.push_back(
         "encountered labelSelector as well as orLabelSelectors in restore spec, only one can be specified");
   check_init_containers(spec.hooks, errors);
+  check_exec_hooks(spec.hooks, errors);
+  check_namespace_mapping(spec.namespace_mapping, errors);
+  if (spec.restore_status)
+    append(errors, "Invalid included/excluded resource lists of restoreStatus: ",
+           validate_includes_excludes(spec.restore_status->included_resources,
+                                      spec.restore_status->excluded_resources));
+  if (spec.uploader_config && spec.uploader_config->parallel_files_download < 0)
+    errors.push_back("Invalid uploaderConfig: parallelFilesDownload must not be negative");
   const std::string& policy = spec.existing_resource_policy;
   if (!policy.empty() && policy != "none" && policy != "update")
     errors.push_back("Invalid ExistingResourcePolicy: " + policy);
@@ -409,12 +445,8 @@ std::vector<std::string> prepare_restore(Restore& restore, const ServerDefaults&
   }
   resolve_backup(restore, lookups, errors);
   if (spec.resource_modifier)
-    check_config_map_reference(
-        *spec.resource_modifier, "resource modifiers", lookups, errors, [](const Json& object) {
-          const Json* data = codec::find(object, {"data"});
-          if (!data || !data->is_object() || data->size() != 1)
-            base::fail(base::ErrorCode::kInvalidArgument, "expected exactly one data entry");
-        });
+    check_config_map_reference(*spec.resource_modifier, "resource modifiers", lookups, errors,
+                               [](const Json& object) { ResourceModifiers::from_config_map(object); });
   return errors;
 }
 
