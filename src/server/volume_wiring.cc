@@ -130,8 +130,12 @@ class VolumeWiring {
     const auto& spec = restore.spec;
     check_uploader(spec.uploader_type);
     const auto location = context_.stores.location(spec.backup_storage_location, cancel);
-    const volumes::VolumeRestoreRequest request{find_volume(spec.pod, spec.volume, cancel), spec.snapshot_id,
-                                                restore.metadata.label(velero::label::kRestoreUid)};
+    const auto sparse = spec.uploader_settings.find("WriteSparseFiles");
+    const volumes::VolumeRestoreRequest request{
+        .volume = find_volume(spec.pod, spec.volume, cancel),
+        .snapshot_id = spec.snapshot_id,
+        .sparse = sparse != spec.uploader_settings.end() && sparse->second == "true",
+        .restore_uid = restore.metadata.label(velero::label::kRestoreUid)};
     const auto result =
         volumes::restore_volume(repositories_, target(spec.source_namespace, location, cancel), *paths_,
                                 request, written(progress), context_.logger, cancel);

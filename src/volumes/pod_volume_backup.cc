@@ -137,6 +137,7 @@ VolumeRestoreResult restore_volume(RepositoryAccess& repositories, const Reposit
     fs::remove_all(path / kMarkerDirectory);
     archive::RestoreRequest restore;
     restore.target = path;
+    restore.sparse = request.sparse;
     restore.excludes = {std::string("/") + kMarkerDirectory};
     const auto report = archive::restore_snapshot(
         lease.repository(), snapshot, restore,

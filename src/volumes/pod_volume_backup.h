@@ -48,6 +48,7 @@ VolumeBackupResult back_up_volume(RepositoryAccess& repositories, const Reposito
 struct VolumeRestoreRequest {
   PodVolume volume;
   std::string snapshot_id;
+  bool sparse = false;  // runs of zeros become holes
   // With it, the empty file .velero/<restore_uid> tells the pod's restore-wait container that the volume is
   // complete. "": no such file.
   std::string restore_uid;

@@ -256,6 +256,15 @@ TEST_F(PodVolumeTest, ForgettingIsRepeatable) {
   EXPECT_EQ(error_of([&] { access_.forget(target_, "latest"); }).code(), ErrorCode::kInvalidArgument);
 }
 
+TEST_F(PodVolumeTest, ASnapshotIsForgottenByTheEightDigitsThatOldBackupsRecorded) {
+  write("file", "x");
+  const std::string id = back_up().snapshot_id;
+  access_.forget(target_, id.substr(0, 8));
+  EXPECT_TRUE(access_.open(target_).repository().list_snapshots().empty());
+  access_.forget(target_, id.substr(0, 8));
+  EXPECT_EQ(error_of([&] { access_.forget(target_, id.substr(0, 7)); }).code(), ErrorCode::kInvalidArgument);
+}
+
 TEST_F(PodVolumeTest, ResticRepoPrefixMovesTheRepository) {
   const fs::path elsewhere = directory_.path() / "restic";
   target_.bucket.config["resticRepoPrefix"] = elsewhere;

@@ -222,10 +222,22 @@ void RepositoryAccess::prune(const RepositoryTarget& target, const base::CancelT
 
 void RepositoryAccess::forget(const RepositoryTarget& target, const std::string& snapshot_id,
                               const base::CancelToken& cancel) {
-  const auto id = repository::SnapshotId::from_hex(snapshot_id);
-  if (!id) base::fail(ErrorCode::kInvalidArgument, "\"{}\" is not the id of a snapshot", snapshot_id);
+  // Velero's restic uploader recorded the first eight digits.
+  constexpr size_t kShortest = 8;
+  if (snapshot_id.size() < kShortest ||
+      snapshot_id.find_first_not_of("0123456789abcdef") != std::string::npos)
+    base::fail(ErrorCode::kInvalidArgument, "\"{}\" is not the id of a snapshot", snapshot_id);
   if (!exists(target, cancel)) return;
   Lease lease = open_in_turn(target, repository::LockMode::kExclusive, false, true, cancel);
+  auto id = repository::SnapshotId::from_hex(snapshot_id);
+  if (!id) {
+    try {
+      id = lease.repository().find_snapshot(snapshot_id, lease.token()).id;
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kNotFound) return;  // as for a whole id
+      throw;
+    }
+  }
   lease.repository().remove_snapshot(*id, lease.token());
 }
 
