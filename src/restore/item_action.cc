@@ -6,16 +6,26 @@
 
 namespace salvor::restore {
 
-const std::vector<ItemAction>& built_in_item_actions() {
-  static const std::vector<ItemAction> actions{
+namespace {
+
+std::vector<ItemAction> make_actions() {
+  std::vector<ItemAction> actions{
       {"velero.io/job", {"jobs.batch"}, actions::restore_job},
       {"velero.io/pod", {"pods"}, actions::restore_pod},
       {"velero.io/add-pvc-from-pod", {"pods"}, actions::add_claims_of_pod},
+      {"velero.io/priority-class", {"pods"}, actions::add_priority_class_of_pod},
       {"velero.io/pod-volume-restore", {"pods"}, actions::add_restore_wait_container},
       {"velero.io/service", {"services"}, actions::restore_service},
       {"velero.io/service-account", {"serviceaccounts"}, actions::restore_service_account},
       {"velero.io/secret", {"secrets"}, actions::restore_secret},
       {"velero.io/pvc", {"persistentvolumeclaims"}, actions::restore_claim},
+      {"velero.io/change-storage-class",
+       {"persistentvolumes", "persistentvolumeclaims", "statefulsets.apps"},
+       actions::change_storage_class},
+      {"velero.io/change-image-name",
+       {"pods", "deployments.apps", "statefulsets.apps", "daemonsets.apps", "replicasets.apps",
+        "replicationcontrollers", "jobs.batch", "cronjobs.batch"},
+       actions::change_image_names},
       {"velero.io/role-bindings", {"rolebindings.rbac.authorization.k8s.io"}, actions::map_subjects},
       {"velero.io/cluster-role-bindings",
        {"clusterrolebindings.rbac.authorization.k8s.io"},
@@ -29,6 +39,14 @@ const std::vector<ItemAction>& built_in_item_actions() {
         "validatingwebhookconfigurations.admissionregistration.k8s.io"},
        actions::settle_side_effects},
   };
+  for (auto& action : actions::namespace_reference_actions()) actions.push_back(std::move(action));
+  return actions;
+}
+
+}  // namespace
+
+const std::vector<ItemAction>& built_in_item_actions() {
+  static const std::vector<ItemAction> actions = make_actions();
   return actions;
 }
 

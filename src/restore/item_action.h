@@ -1,6 +1,6 @@
 // What a restore changes in an object before it creates it: one table of small functions, each named after
 // the kinds it is for. A new rule is one function in actions/ and one line in built_in_item_actions. Pure:
-// they see the object and the context, nothing of the cluster.
+// they see the object and the context; what they ask of the cluster comes in as a function.
 #pragma once
 
 #include <functional>
@@ -11,6 +11,7 @@
 
 #include "codec/json.h"
 #include "kube/object.h"
+#include "restore/plugin_configuration.h"
 
 namespace salvor::restore {
 
@@ -31,6 +32,9 @@ struct ActionContext {
   // Image of the init container that waits for volume data, with a program /velero-restore-helper. Empty: the
   // pod's own image and its /bin/sh, so that no further image is needed.
   std::string helper_image;
+  const PluginConfiguration* configuration = nullptr;  // null: none
+  // Whether the target cluster has a StorageClass; null: all.
+  std::function<bool(const std::string& name)> has_storage_class;
 
   std::string map_namespace(const std::string& name) const {
     const auto mapped = namespace_mapping.find(name);

@@ -1,6 +1,7 @@
 #include "restore/object_applier.h"
 
 #include "restore/metadata.h"
+#include "velero/constants.h"
 
 namespace salvor::restore {
 namespace {
@@ -8,20 +9,49 @@ namespace {
 using codec::Json;
 using Outcome = ApplyResult::Outcome;
 
-std::string already_exists(const kube::ApiResource& resource, const std::string& name) {
-  return fmt::format(
-      "could not restore, {}:{} already exists. Warning: the in-cluster version is different than the "
-      "backed-up version",
-      resource.kind, name);
+kube::ObjectName name_in_cluster(const Json& object) {
+  return {kube::namespace_of(object), kube::name_of(object)};
 }
 
 // Server-side appliers see conflicts by the recorded owners; without any, the creating manager is as good an
 // owner.
-bool has_applied_fields(const Json& object) {
-  const Json* const managers = codec::find(object, {"metadata", "managedFields"});
-  return managers != nullptr && managers->is_array() &&
-         std::any_of(managers->begin(), managers->end(),
-                     [](const Json& m) { return codec::get_string(m, {"operation"}) == "Apply"; });
+bool has_applied_fields(const Json& managers) {
+  return managers.is_array() && std::any_of(managers.begin(), managers.end(), [](const Json& manager) {
+           return codec::get_string(manager, {"operation"}) == "Apply";
+         });
+}
+
+// A service whose node port is taken answers with Invalid, also when the holder is the service itself.
+bool means_existing(const kube::ApiResource& resource, const base::Error& error) {
+  return error.code() == base::ErrorCode::kAlreadyExists ||
+         (resource.kind == "Service" && error.code() == base::ErrorCode::kInvalidArgument &&
+          error.message().find("provided port is already allocated") != std::string::npos);
+}
+
+std::string restore_label(const Json& object) {
+  return codec::get_string(object, {"metadata", "labels", velero::label::kRestoreName});
+}
+
+Json labels_only(const Json& object) {
+  return {{"metadata",
+           {{"labels",
+             {{velero::label::kBackupName,
+               codec::get_string(object, {"metadata", "labels", velero::label::kBackupName})},
+              {velero::label::kRestoreName, restore_label(object)}}}}}};
+}
+
+// As it can be compared with what is to be created.
+Json comparable(Json object) {
+  reset_metadata(object);
+  object["metadata"].erase("managedFields");
+  return object;
+}
+
+ApplyResult failure(const kube::ApiResource& resource, const Json& object, const base::Error& error) {
+  ApplyResult result{.outcome = Outcome::kFailed};
+  result.error = fmt::format("error restoring {} {}: {}", resource.gvr.group_resource(),
+                             name_in_cluster(object).to_string(), error.message());
+  return result;
 }
 
 }  // namespace
@@ -40,93 +70,129 @@ std::string_view to_string(Outcome outcome) {
   return "failed";
 }
 
-ApplyResult ObjectApplier::apply(const kube::ApiResource& resource, const Json& object,
+ApplyResult ObjectApplier::apply(const kube::ApiResource& resource, Json object, Call call,
                                  const base::CancelToken& cancel) const {
-  const kube::ObjectName name{kube::namespace_of(object), kube::name_of(object)};
-  Json to_create = object;
-  to_create["metadata"].erase("managedFields");
   try {
-    Json created = client_.create(resource.gvr, to_create, cancel);
-    if (has_applied_fields(object)) restore_managed_fields(resource, object, created, cancel);
-    return {Outcome::kCreated, "", "", std::move(created)};
+    if (options_.preview) return preview(resource, object, cancel);
+    Json managers;
+    if (const auto found = object["metadata"].find("managedFields"); found != object["metadata"].end()) {
+      managers = std::move(*found);
+      object["metadata"].erase("managedFields");
+    }
+    auto result = create(resource, object, call, cancel);
+    if (result.outcome == Outcome::kCreated && has_applied_fields(managers))
+      restore_managed_fields(resource, object, managers, cancel);
+    return result;
   } catch (const base::Error& error) {
     cancel.check();
-    // A service whose node port is taken answers with Invalid, also when the holder is the service itself.
-    const bool port_taken = resource.kind == "Service" && error.code() == base::ErrorCode::kInvalidArgument &&
-                            error.message().find("provided port is already allocated") != std::string::npos;
-    const bool exists = error.code() == base::ErrorCode::kAlreadyExists || port_taken;
-    try {
-      if (exists) {
-        if (auto existing = client_.get(resource.gvr, name, cancel)) {
-          return settle(resource, object, std::move(*existing), cancel);
-        }
-      }
-    } catch (const base::Error& second) {
-      cancel.check();
-      return {Outcome::kFailed,
-              "",
-              fmt::format("error restoring {} {}: {}", resource.gvr.group_resource(), name.to_string(),
-                          second.message()),
-              {}};
-    }
-    return {Outcome::kFailed,
-            "",
-            fmt::format("error restoring {} {}: {}", resource.gvr.group_resource(), name.to_string(),
-                        error.message()),
-            {}};
+    if (error.retryable()) throw;
+    return failure(resource, object, error);
   }
+}
+
+ApplyResult ObjectApplier::create(const kube::ApiResource& resource, const Json& object, Call call,
+                                  const base::CancelToken& cancel) const {
+  try {
+    // Most answers are not looked at: not parsing them is a third of a restore's work.
+    const std::string answer =
+        client_.raw("POST", kube::collection_path(resource.gvr, kube::namespace_of(object)),
+                    codec::to_json(object, 0, false), "application/json", cancel);
+    ApplyResult result{.outcome = Outcome::kCreated};
+    if (call.needs_created) result.created = codec::parse_json(answer, resource.kind);
+    return result;
+  } catch (const base::Error& error) {
+    cancel.check();
+    if (!means_existing(resource, error)) throw;
+    auto existing = client_.get(resource.gvr, name_in_cluster(object), cancel);
+    if (!existing) throw;
+    if (call.repeated && restore_label(*existing) == restore_label(object)) {
+      ApplyResult result{.outcome = Outcome::kCreated};
+      if (call.needs_created) result.created = std::move(*existing);
+      return result;
+    }
+    return settle(resource, object, std::move(*existing), cancel);
+  }
+}
+
+ApplyResult ObjectApplier::preview(const kube::ApiResource& resource, const Json& object,
+                                   const base::CancelToken& cancel) const {
+  const auto existing = client_.get(resource.gvr, name_in_cluster(object), cancel);
+  if (!existing) return {.outcome = Outcome::kCreated};
+  return settle(resource, object, *existing, cancel);
 }
 
 ApplyResult ObjectApplier::settle(const kube::ApiResource& resource, const Json& object, Json existing,
                                   const base::CancelToken& cancel) const {
-  const kube::ObjectName name{kube::namespace_of(object), kube::name_of(object)};
-  const Json labels_only{
-      {"metadata",
-       {{"labels",
-         {{"velero.io/backup-name",
-           codec::get_string(object, {"metadata", "labels", "velero.io/backup-name"})},
-          {"velero.io/restore-name",
-           codec::get_string(object, {"metadata", "labels", "velero.io/restore-name"})}}}}}};
+  const auto name = name_in_cluster(object);
   if (same_object(object, existing)) {
     logger_.info(
         "restore of {} {} skipped: it already exists in the cluster and is the same as the backed up version",
         resource.kind, name.to_string());
-    if (update_existing_) client_.patch(resource.gvr, name, kube::PatchType::kMerge, labels_only, "", cancel);
-    return {Outcome::kSkipped, "", "", {}};
+    if (options_.update_existing) patch(resource, object, labels_only(object), cancel);
+    ApplyResult result{.outcome = Outcome::kSkipped};
+    result.reason = "exists and is the same";
+    return result;
   }
   if (resource.gvr.group.empty() && resource.kind == "ServiceAccount") {
-    const Json patch = merge_patch(existing, merge_service_account(existing, object));
-    if (!patch.empty()) client_.patch(resource.gvr, name, kube::PatchType::kMerge, patch, "", cancel);
-    return {patch.empty() ? Outcome::kSkipped : Outcome::kUpdated, "", "", {}};
+    const Json merged = merge_service_account(existing, object);
+    const Json change = merge_patch(existing, merged);
+    if (!change.empty()) patch(resource, object, change, cancel);
+    ApplyResult result{.outcome = change.empty() ? Outcome::kSkipped : Outcome::kUpdated};
+    result.reason = change.empty() ? "exists and has all that the backup has" : "exists, is merged";
+    if (options_.preview) result.changes = kube::diff_objects(existing, merged);
+    return result;
   }
-  if (!update_existing_) return {Outcome::kFailed, already_exists(resource, name.name), "", {}};
-  Json wanted = object;
-  wanted["metadata"].erase("managedFields");
-  reset_metadata(existing);
-  existing["metadata"].erase("managedFields");
+  if (options_.update_existing) return update(resource, object, std::move(existing), cancel);
+  ApplyResult result{.outcome = Outcome::kFailed};
+  result.warning = fmt::format(
+      "could not restore, {}:{} already exists. Warning: the in-cluster version is different than the "
+      "backed-up version",
+      resource.kind, name.name);
+  result.reason = "exists and differs (existing resource policy is none)";
+  if (options_.preview)
+    result.changes = kube::diff_objects(comparable(std::move(existing)), comparable(object));
+  return result;
+}
+
+ApplyResult ObjectApplier::update(const kube::ApiResource& resource, const Json& object, Json existing,
+                                  const base::CancelToken& cancel) const {
+  existing = comparable(std::move(existing));
+  const Json wanted = comparable(object);
+  ApplyResult result{.outcome = Outcome::kUpdated};
+  result.reason = "exists and differs";
+  if (options_.preview) {
+    result.changes = kube::diff_objects(existing, wanted);
+    return result;
+  }
   try {
-    client_.patch(resource.gvr, name, kube::PatchType::kMerge, merge_patch(existing, wanted), "", cancel);
-    return {Outcome::kUpdated, "", "", {}};
+    patch(resource, object, merge_patch(existing, wanted), cancel);
   } catch (const base::Error& error) {
     cancel.check();
-    client_.patch(resource.gvr, name, kube::PatchType::kMerge, labels_only, "", cancel);
-    return {Outcome::kFailed,
-            fmt::format("could not update {}:{}: {}", resource.kind, name.name, error.message()),
-            "",
-            {}};
+    if (error.retryable()) throw;
+    // At least the labels say which restore it belongs to.
+    patch(resource, object, labels_only(object), cancel);
+    result.outcome = Outcome::kFailed;
+    result.warning =
+        fmt::format("could not update {}:{}: {}", resource.kind, kube::name_of(object), error.message());
   }
+  return result;
+}
+
+void ObjectApplier::patch(const kube::ApiResource& resource, const Json& object, const Json& patch,
+                          const base::CancelToken& cancel) const {
+  if (options_.preview) return;
+  client_.patch(resource.gvr, name_in_cluster(object), kube::PatchType::kMerge, patch, "", cancel);
 }
 
 void ObjectApplier::restore_managed_fields(const kube::ApiResource& resource, const Json& object,
-                                           const Json& created, const base::CancelToken& cancel) const {
-  const Json patch{{"metadata", {{"managedFields", *codec::find(object, {"metadata", "managedFields"})}}}};
+                                           const Json& managed_fields,
+                                           const base::CancelToken& cancel) const {
   try {
-    client_.patch(resource.gvr, {kube::namespace_of(created), kube::name_of(created)},
-                  kube::PatchType::kMerge, patch, "", cancel);
+    patch(resource, object, {{"metadata", {{"managedFields", managed_fields}}}}, cancel);
   } catch (const base::Error& error) {
     cancel.check();
     if (error.code() == base::ErrorCode::kNotFound) return;
-    logger_.warning("cannot restore the managed fields of {} {}: {}", resource.kind, kube::name_of(created),
+    logger_.warning("cannot restore the managed fields of {} {}: {}", resource.kind, kube::name_of(object),
                     error.message());
   }
 }

@@ -72,6 +72,13 @@ PersistentVolumes::Decision PersistentVolumes::prepare_volume(Json& volume, cons
   const kube::ObjectName claim = claim_of(volume);
   const bool claim_moves = mapped(options_.namespace_mapping, claim.name_space) != claim.name_space;
   if (from_snapshot) {
+    {
+      std::lock_guard lock(mutex_);
+      if (const auto made = made_.find(name); made != made_.end()) {
+        volume = made->second;
+        return Decision::kRestore;
+      }
+    }
     const bool taken = name_is_taken(name, cancel);
     if (taken && !claim_moves) {
       logger_.info("persistent volume {} exists and is in use: no new volume is made", name);
@@ -88,6 +95,10 @@ PersistentVolumes::Decision PersistentVolumes::prepare_volume(Json& volume, cons
     }
   }
   free_claim_reference(volume, options_.namespace_mapping);
+  if (from_snapshot) {
+    std::lock_guard lock(mutex_);
+    made_[name] = volume;
+  }
   return Decision::kRestore;
 }
 

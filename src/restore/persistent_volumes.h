@@ -42,7 +42,8 @@ class PersistentVolumes {
     kProvision,  // do not create it: its claim is provisioned anew
   };
   // Decides, and changes the volume's JSON as decided: new volume, new name, claim reference of the mapped
-  // namespace. `volume` is as backed up, but for reset metadata.
+  // namespace. `volume` is as backed up, but for reset metadata. May be repeated: a snapshot becomes one
+  // volume.
   Decision prepare_volume(Json& volume, const base::CancelToken& cancel);
 
   // Makes the claim fit what became of its volume. To be called after prepare_volume of the volume it names.
@@ -62,6 +63,7 @@ class PersistentVolumes {
   std::mutex mutex_;
   std::map<std::string, std::string> renamed_;  // backed-up volume name -> new one; guarded by mutex_
   std::set<std::string> provisioned_;           // volumes left to provisioning; guarded by mutex_
+  std::map<std::string, Json> made_;            // made from snapshots, by backed-up name; guarded by mutex_
 };
 
 }  // namespace salvor::restore

@@ -34,7 +34,10 @@ PodVolumeRestores::PodVolumeRestores(kube::Client& client, const velero::Restore
       logger_(std::move(logger)) {
   for (const auto& backup : backups) {
     if (backup.status.phase != velero::phase::kCompleted || backup.status.snapshot_id.empty()) continue;
-    by_pod_[{backup.spec.pod.name_space, backup.spec.pod.name}].push_back(&backup);
+    // Velero before 1.10 knew restic only and names no uploader.
+    const bool readable = backup.spec.uploader_type.empty() || backup.spec.uploader_type == "restic";
+    auto& volumes = readable ? by_pod_ : unreadable_;
+    volumes[{backup.spec.pod.name_space, backup.spec.pod.name}].push_back(&backup);
   }
 }
 
@@ -46,12 +49,18 @@ std::vector<std::string> PodVolumeRestores::volumes_of(const kube::ObjectName& b
   return volumes;
 }
 
-std::set<kube::ObjectName> PodVolumeRestores::claims() const {
+std::set<kube::ObjectName> PodVolumeRestores::claims(const velero::BackupContents& contents) const {
   std::set<kube::ObjectName> names;
-  for (const auto& [pod, backups] : by_pod_) {
-    for (const auto* backup : backups) {
-      const std::string claim = backup->metadata.annotation(velero::annotation::kPvcName);
-      if (!claim.empty()) names.insert({pod.name_space, claim});
+  for (const auto* volumes : {&by_pod_, &unreadable_}) {
+    for (const auto& [pod, backups] : *volumes) {
+      for (const auto* backup : backups) {
+        std::string claim = backup->metadata.annotation(velero::annotation::kPvcName);
+        const auto* const item = claim.empty() ? contents.find("pods", pod.name_space, pod.name) : nullptr;
+        if (item != nullptr)
+          claim = claim_of_volume(codec::parse_json(contents.content(*item), "pod of the backup"),
+                                  backup->spec.volume);
+        if (!claim.empty()) names.insert({pod.name_space, claim});
+      }
     }
   }
   return names;
@@ -73,6 +82,36 @@ std::map<std::string, std::string> PodVolumeRestores::ordered_before(const codec
   return names;
 }
 
+std::vector<std::string> PodVolumeRestores::unreadable_volumes_of(
+    const kube::ObjectName& backed_up_pod) const {
+  std::vector<std::string> texts;
+  const auto entry = unreadable_.find(backed_up_pod);
+  if (entry == unreadable_.end()) return texts;
+  for (const auto* backup : entry->second) {
+    texts.push_back(fmt::format(
+        "volume {} of pod {} is not restored: its data is in a {} repository, and only restic's can be read",
+        backup->spec.volume, backed_up_pod.to_string(), backup->spec.uploader_type));
+  }
+  return texts;
+}
+
+bool PodVolumeRestores::is_started(const velero::PodVolumeBackup& backup) const {
+  std::lock_guard lock(mutex_);
+  return std::any_of(started_.begin(), started_.end(),
+                     [&](const Started& started) { return started.backup == &backup; });
+}
+
+std::map<std::string, std::string> PodVolumeRestores::uploader_settings() const {
+  std::map<std::string, std::string> settings;
+  const auto& config = restore_.spec.uploader_config;
+  if (!config) return settings;
+  if (config->write_sparse_files)
+    settings["WriteSparseFiles"] = *config->write_sparse_files ? "true" : "false";
+  if (config->parallel_files_download > 0)
+    settings["ParallelFilesDownload"] = std::to_string(config->parallel_files_download);
+  return settings;
+}
+
 void PodVolumeRestores::start(const kube::ObjectName& backed_up_pod, const codec::Json& created_pod,
                               const base::CancelToken& cancel) {
   const auto entry = by_pod_.find(backed_up_pod);
@@ -80,6 +119,7 @@ void PodVolumeRestores::start(const kube::ObjectName& backed_up_pod, const codec
   const std::string restore_name = restore_.metadata.name();
   const auto ordered = ordered_before(created_pod, cancel);
   for (const auto* backup : entry->second) {
+    if (is_started(*backup)) continue;
     if (const auto earlier = ordered.find(backup->spec.volume); earlier != ordered.end()) {
       std::lock_guard lock(mutex_);
       started_.push_back({earlier->second,
@@ -108,6 +148,7 @@ void PodVolumeRestores::start(const kube::ObjectName& backed_up_pod, const codec
     order.spec.uploader_type = backup->spec.uploader_type;
     order.spec.snapshot_id = backup->status.snapshot_id;
     order.spec.source_namespace = backed_up_pod.name_space;
+    order.spec.uploader_settings = uploader_settings();
     const codec::Json created =
         client_.create(velero::resources::kPodVolumeRestores, order.to_json(), cancel);
     logger_.info("ordered the restore of volume {} of pod {}/{}", backup->spec.volume,

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "kube/client.h"
+#include "velero/backup_contents.h"
 #include "velero/types.h"
 #include "velero/volume_info.h"
 
@@ -25,12 +26,15 @@ class PodVolumeRestores {
                     std::string location, const std::vector<velero::PodVolumeBackup>& backups,
                     base::Random& random, base::Logger logger);
 
-  // Volumes of a backed-up pod that have data in a repository.
+  // Volumes of a backed-up pod whose data can be restored.
   std::vector<std::string> volumes_of(const kube::ObjectName& backed_up_pod) const;
-  // Claims, by their backed-up name, whose data is in a repository.
-  std::set<kube::ObjectName> claims() const;
+  // Claims, by their backed-up name, whose data is in a repository, readable or not. Old PodVolumeBackups do
+  // not name theirs: then the backed-up pod does.
+  std::set<kube::ObjectName> claims(const velero::BackupContents& contents) const;
+  // Why volumes of a pod that have data cannot be filled with it: one text for each.
+  std::vector<std::string> unreadable_volumes_of(const kube::ObjectName& backed_up_pod) const;
 
-  // Orders the restore of all volumes of a pod that was just created.
+  // Orders the restore of all volumes of a pod that was just created. May be repeated.
   void start(const kube::ObjectName& backed_up_pod, const codec::Json& created_pod,
              const base::CancelToken& cancel);
 
@@ -56,6 +60,8 @@ class PodVolumeRestores {
   // Volume -> PodVolumeRestore.
   std::map<std::string, std::string> ordered_before(const codec::Json& pod,
                                                     const base::CancelToken& cancel) const;
+  bool is_started(const velero::PodVolumeBackup& backup) const;
+  std::map<std::string, std::string> uploader_settings() const;
 
   kube::Client& client_;
   const velero::Restore& restore_;
@@ -63,8 +69,9 @@ class PodVolumeRestores {
   const std::string location_;
   base::Random& random_;
   const base::Logger logger_;
-  std::map<kube::ObjectName, std::vector<const velero::PodVolumeBackup*>>
-      by_pod_;  // constant after construction
+  // Constant after construction.
+  std::map<kube::ObjectName, std::vector<const velero::PodVolumeBackup*>> by_pod_;
+  std::map<kube::ObjectName, std::vector<const velero::PodVolumeBackup*>> unreadable_;
   mutable std::mutex mutex_;
   std::vector<Started> started_;  // guarded by mutex_
 };

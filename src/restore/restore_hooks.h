@@ -23,10 +23,17 @@ struct PostHook {
   velero::ExecRestoreHook exec;
 };
 
+// Init containers that were put into a pod.
+struct InitHook {
+  kube::ObjectName pod;                 // in the target cluster
+  std::vector<std::string> containers;  // their names
+  base::Duration timeout{0};            // 0: none
+};
+
 // Adds the init containers that annotations or the restore's hooks ask for, behind restore-wait.
-// `target_namespace` is what hook filters match.
-void add_init_hooks(Json& pod, const velero::RestoreHooks& hooks, const std::string& target_namespace,
-                    base::Random& random);
+// `target_namespace` is what hook filters match. nullopt: there are none for this pod.
+std::optional<InitHook> add_init_hooks(Json& pod, const velero::RestoreHooks& hooks,
+                                       const std::string& target_namespace, base::Random& random);
 
 // The commands for this pod, in order. container is never empty.
 std::vector<PostHook> post_hooks_of(const Json& pod, const velero::RestoreHooks& hooks,
@@ -38,9 +45,13 @@ struct HookOutcome {
   std::vector<std::pair<kube::ObjectName, std::string>> errors;  // pod, message
 };
 
-// Waits for each pod's container (Running, or Ready where asked) and runs its hooks in order; pods run side
-// by side. A failed hook with onError Fail ends that pod's hooks. Never throws but kCancelled.
-HookOutcome run_post_hooks(kube::Client& client, const std::vector<PostHook>& hooks,
-                           const base::Logger& logger, const base::CancelToken& cancel);
+// For each pod: waits for init hooks that have a timeout to end, then, for each exec hook in order, for its
+// container (Running, or Ready where asked) and runs it; pods run side by side. A failed hook whose onError
+// is not Continue ends that pod's hooks, a hook that could not run in time has failed, and a command whose
+// time is up is killed. Only exec hooks are counted. Never throws but kCancelled.
+HookOutcome run_restore_hooks(kube::Client& client, base::Random& random,
+                              const std::vector<InitHook>& init_hooks,
+                              const std::vector<PostHook>& post_hooks, const base::Logger& logger,
+                              const base::CancelToken& cancel);
 
 }  // namespace salvor::restore

@@ -1,7 +1,8 @@
 // Brings a backup's objects and volumes back: plan -> order -> apply -> wait for volume data -> hooks. Called
-// by the Restore reconciler, which owns the object's phase and uploads what comes out here. One call a
-// restore; independent calls may run side by side. Objects of one kind are applied by several threads, kinds
-// one after the other.
+// by the Restore reconciler, which owns the object's phase and uploads what comes out here, and by dry runs.
+// One call a restore; independent calls may run side by side. Objects of one kind are applied by several
+// threads, as many as the API server takes, kinds one after the other. An API server that is gone or answers
+// 429 or 500 is waited for.
 #pragma once
 
 #include <chrono>
@@ -18,6 +19,7 @@
 #include "kube/client.h"
 #include "kube/discovery.h"
 #include "restore/persistent_volumes.h"
+#include "restore/plan.h"
 #include "velero/backup_contents.h"
 #include "velero/constants.h"
 #include "velero/resource_list.h"
@@ -45,7 +47,12 @@ struct RestoreOptions {
   std::chrono::nanoseconds resource_timeout = std::chrono::minutes(10);
   std::chrono::nanoseconds terminating_resource_timeout = std::chrono::minutes(10);
   std::chrono::nanoseconds pod_volume_timeout = std::chrono::hours(4);
-  unsigned connections = 8;  // objects of one kind in flight
+  unsigned connections = 16;       // objects of one kind in flight at first,
+  unsigned most_connections = 48;  // and at most
+  std::chrono::nanoseconds longest_outage =
+      std::chrono::minutes(5);  // of the API server, before objects fail
+  // Changes nothing; the outcome's plan tells what would be done. create_volume is not called.
+  bool dry_run = false;
 };
 
 struct RestoreInput {
@@ -54,6 +61,7 @@ struct RestoreInput {
   const velero::BackupContents& contents;
   std::vector<velero::NativeSnapshot> snapshots;            // <backup>-volumesnapshots.json.gz
   std::vector<velero::PodVolumeBackup> pod_volume_backups;  // <backup>-podvolumebackups.json.gz
+  std::vector<velero::VolumeInfo> volume_infos;             // <backup>-volumeinfo.json.gz
 };
 
 struct RestoreOutcome {
@@ -62,10 +70,12 @@ struct RestoreOutcome {
   velero::RestoreProgress progress;
   velero::HookStatus hooks;
   codec::Json volume_info = codec::Json::array();  // restores/<r>/<r>-volumeinfo.json.gz
+  Plan plan;                                       // of a dry run, in the order of the work
 };
 
 // Throws only what ends the restore as Failed: cancellation, contents that cannot be read at all, an API
-// server that cannot be asked for its kinds. Everything about one object lands in the outcome.
+// server that cannot be asked for its kinds, a modifier or plugin configuration that cannot be understood.
+// Everything about one object lands in the outcome.
 RestoreOutcome run_restore(const RestoreInput& input, const RestoreServices& services,
                            const RestoreOptions& options, const base::CancelToken& cancel);
 

@@ -44,6 +44,7 @@ bool Selection::takes_cluster_scoped() const {
 }
 
 bool Selection::takes_labels(const codec::Json& object) const {
+  if (!spec_.label_selector && spec_.or_label_selectors.empty()) return true;
   const auto labels = kube::labels_of(object);
   if (spec_.label_selector && !spec_.label_selector->matches(labels)) return false;
   if (spec_.or_label_selectors.empty()) return true;
@@ -58,9 +59,9 @@ bool Selection::takes_additional(const std::string& group_resource, const std::s
 }
 
 bool Selection::restores_status(const std::string& group_resource, const codec::Json& object) const {
-  const auto annotations = kube::annotations_of(object);
-  const auto wish = annotations.find(velero::annotation::kRestoreStatus);
-  if (wish != annotations.end()) return wish->second == "true";
+  const auto* const wish =
+      codec::find(object, {"metadata", "annotations", velero::annotation::kRestoreStatus});
+  if (wish != nullptr) return *wish == "true";
   // Without includes nothing is restored: this filter's empty list does not mean everything.
   return spec_.restore_status && !status_.include_list().empty() && status_.includes(group_resource);
 }

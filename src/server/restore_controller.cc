@@ -304,7 +304,8 @@ void RestoreController::run_engine(Stored<velero::Restore>& restore,
     const auto input = value;
     auto outcome = restore::run_restore(
         {input, backup, contents, store.get_volume_snapshots(value.spec.backup_name, cancel),
-         store.get_pod_volume_backups(value.spec.backup_name, cancel)},
+         store.get_pod_volume_backups(value.spec.backup_name, cancel),
+         store.get_volume_info(value.spec.backup_name, cancel)},
         services, options, cancel);
 
     value.status.progress = outcome.progress;

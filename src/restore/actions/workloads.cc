@@ -48,10 +48,11 @@ Json wait_container(const Json& pod, const std::vector<std::string>& volumes, co
   const auto from_field = [](const char* name, const char* path) {
     return Json{{"name", name}, {"valueFrom", {{"fieldRef", {{"apiVersion", "v1"}, {"fieldPath", path}}}}}};
   };
-  const Json limits{{"cpu", "100m"}, {"memory", "128Mi"}};
+  const WaitContainer wanted =
+      context.configuration ? context.configuration->wait_container : WaitContainer{};
   Json container{{"name", kWaitContainer}};
   const Json* const own = container_of(pod, volumes);
-  if (context.helper_image.empty() && own != nullptr) {
+  if (wanted.image.empty() && context.helper_image.empty() && own != nullptr) {
     container["image"] = codec::get_string(*own, {"image"});
     if (const Json* const policy = codec::find(*own, {"imagePullPolicy"}))
       container["imagePullPolicy"] = *policy;
@@ -59,14 +60,17 @@ Json wait_container(const Json& pod, const std::vector<std::string>& volumes, co
       container["securityContext"] = *security;
     container["command"] = Json::array({"/bin/sh", "-c", wait_script(context.restore_uid)});
   } else {
-    container["image"] = context.helper_image;
+    container["image"] = wanted.image.empty() ? context.helper_image : wanted.image;
     container["args"] = Json::array({context.restore_uid});
     container["command"] = Json::array({"/velero-restore-helper"});
   }
   container["env"] = Json::array(
       {from_field("POD_NAMESPACE", "metadata.namespace"), from_field("POD_NAME", "metadata.name")});
   container["volumeMounts"] = std::move(mounts);
-  container["resources"] = Json{{"limits", limits}, {"requests", limits}};
+  if (!wanted.command.empty()) container["command"] = wanted.command;
+  if (wanted.security_context) container["securityContext"] = *wanted.security_context;
+  container["resources"] = {{"limits", {{"cpu", wanted.cpu_limit}, {"memory", wanted.memory_limit}}},
+                            {"requests", {{"cpu", wanted.cpu_request}, {"memory", wanted.memory_request}}}};
   return container;
 }
 
@@ -106,15 +110,23 @@ void add_claims_of_pod(Json& pod, const ActionContext&, ActionResult& result) {
   }
 }
 
+void add_priority_class_of_pod(Json& pod, const ActionContext&, ActionResult& result) {
+  const std::string name = codec::get_string(pod, {"spec", "priorityClassName"});
+  // The system's own are in every cluster and in no backup.
+  if (!name.empty() && !name.starts_with("system-"))
+    result.additional.push_back({"priorityclasses.scheduling.k8s.io", {"", name}});
+}
+
 // Holds the pod's own containers back until the data mover has filled its volumes.
 void add_restore_wait_container(Json& pod, const ActionContext& context, ActionResult&) {
   const auto volumes = context.volumes_with_data({kube::namespace_of(pod), kube::name_of(pod)});
-  if (volumes.empty()) return;
   Json* const existing = find_mutable(pod, {"spec", "initContainers"});
+  // One of an earlier restore would wait for ever.
   erase_elements(existing, [](const Json& container) {
     const std::string name = codec::get_string(container, {"name"});
     return name == kWaitContainer || name == kLegacyWaitContainer;
   });
+  if (volumes.empty()) return;
   Json containers = Json::array({wait_container(pod, volumes, context)});
   if (existing != nullptr && existing->is_array()) {
     for (auto& container : *existing) containers.push_back(std::move(container));
