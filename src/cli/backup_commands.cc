@@ -274,6 +274,7 @@ Command backup_group() {
                .max_arguments = 1,
                .define = with_flags<DownloadFlags>(download_backup)},
               backup_cancel_command(),
+              backup_diff_command(),
               {.name = "delete",
                .summary = "Delete backups",
                .usage = "[NAMES] [flags]",

@@ -8,6 +8,7 @@ namespace salvor::cli {
 
 Command backup_group();
 Command backup_create_command();
+Command backup_diff_command();
 
 // Alphabetical; of names that differ in their 14-digit time only, the newest first.
 void sort_backups(std::vector<codec::Json>& backups);

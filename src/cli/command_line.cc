@@ -5,6 +5,7 @@
 #include "cli/backup_commands.h"
 #include "cli/completion.h"
 #include "cli/debug_command.h"
+#include "cli/find_command.h"
 #include "cli/flag_values.h"
 #include "cli/global_flags.h"
 #include "cli/install/install_command.h"
@@ -272,6 +273,7 @@ Command root_command(CommandContext& context) {
                    debug_command(),
                    local_group(),
                    renamed(exec_command(), "exec", {}),
+                   find_command(),
                    completion_command(context)};
   return root;
 }

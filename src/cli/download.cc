@@ -85,16 +85,21 @@ void fetch_url(CommandContext& context, const std::string& url, base::Sink& into
 
 void download(CommandContext& context, const std::string& kind, const std::string& name, base::Sink& into,
               const DownloadOptions& options) {
-  const std::string url = request_url(context, kind, name, options);
   if (!options.decompress) {
-    fetch_url(context, url, into, options);
+    fetch_url(context, request_url(context, kind, name, options), into, options);
     return;
   }
-  Spool spool;
-  fetch_url(context, url, spool, options);
-  spool.rewind();
-  codec::GunzipSource plain(spool);
+  const auto packed = download_packed(context, kind, name, options);
+  codec::GunzipSource plain(*packed);
   base::copy(plain, into);
+}
+
+std::unique_ptr<base::Source> download_packed(CommandContext& context, const std::string& kind,
+                                              const std::string& name, const DownloadOptions& options) {
+  auto spool = std::make_unique<Spool>();
+  fetch_url(context, request_url(context, kind, name, options), *spool, options);
+  spool->rewind();
+  return spool;
 }
 
 std::string download_json(CommandContext& context, const std::string& kind, const std::string& name,

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -23,6 +24,11 @@ struct DownloadOptions {
 // when the server does not answer.
 void download(CommandContext& context, const std::string& kind, const std::string& name, base::Sink& into,
               const DownloadOptions& options = {});
+
+// As above, compressed as it is stored, to be read from the beginning: kept in an unlinked file, whatever the
+// size.
+std::unique_ptr<base::Source> download_packed(CommandContext& context, const std::string& kind,
+                                              const std::string& name, const DownloadOptions& options = {});
 
 // As above, into memory; nullopt when there is no such file.
 std::optional<std::string> download_text(CommandContext& context, const std::string& kind,

@@ -51,7 +51,7 @@ void add_global_flags(CLI::App& app, GlobalFlags& flags) {
   option(
       "--bucket", flags.bucket,
       "Read backups from this place instead of from a cluster: a directory or s3:https://HOST/BUCKET/PREFIX "
-      "(backup get, describe, logs and download)");
+      "(backup get, describe, logs, download and diff, find, restore create --dry-run)");
   app.add_flag(
          "--colorized{true}", flags.colorized,
          "Show colored output on a terminal. Overrides 'colorized' of $HOME/.config/velero/config.json. "

@@ -3,6 +3,8 @@
 #include "cli/flag_values.h"
 #include "cli/output.h"
 #include "cli/restore_commands.h"
+#include "cli/restore_dry_run.h"
+#include "cli/server_access.h"
 #include "cli/wait.h"
 #include "velero/constants.h"
 #include "velero/types.h"
@@ -20,10 +22,15 @@ struct CreateFlags {
   std::vector<std::string> status_include, status_exclude;
   TriState restore_volumes, preserve_node_ports, cluster_resources, allow_partially_failed, sparse_files;
   int parallel_files = 0;
-  bool wait = false;
+  ServerAccessFlags access;
+  bool wait = false, dry_run = false;
 
   void add_to(CLI::App& app) {
     output.add_to(app);
+    access.add_to(app);
+    app.add_flag("--dry-run", dry_run,
+                 "Print what the restore would create, update and skip in the cluster, and why, and change "
+                 "nothing (-o json for scripts). Exits with 2 if there would be errors.");
     add_filters(app);
     const auto text = [&](const char* flag, std::string& into, const char* type, const char* help) {
       app.add_option(flag, into, help)->type_name(type);
@@ -180,12 +187,16 @@ void create(CommandContext& context, const CreateFlags& flags, const Arguments& 
   check(flags);
   velero::Restore restore;
   restore.spec = make_spec(flags);
-  resolve_source(context, flags, restore.spec);
+  if (!flags.dry_run || context.flags.bucket.empty()) resolve_source(context, flags, restore.spec);
   const std::string name = arguments.empty() ? default_name(flags, context.clock.now()) : arguments[0];
   restore.metadata = velero::ObjectMeta(context.name_space(), name);
   for (const auto& [key, value] : parse_map("labels", flags.labels)) restore.metadata.set_label(key, value);
   for (const auto& [key, value] : parse_map("annotations", flags.annotations)) {
     restore.metadata.set_annotation(key, value);
+  }
+  if (flags.dry_run) {
+    preview_restore(context, std::move(restore), flags.access.options(), flags.output.format);
+    return;
   }
   if (print_instead_of_submit(context, flags.output, restore.to_json())) return;
 
@@ -216,6 +227,9 @@ Command restore_create_command() {
 
 # Restore the namespace "app" as "app-test" and wait for the end.
 {} restore create --from-backup backup-1 --namespace-mappings app:app-test --wait
+
+# See first what that would do: which objects would be created, updated and skipped, and why.
+{} restore create --from-backup backup-1 --namespace-mappings app:app-test --dry-run
 
 # Create a restore for only the persistentvolumeclaims and persistentvolumes within a backup.
 {} restore create --from-backup backup-2 --include-resources persistentvolumeclaims,persistentvolumes)",
