@@ -12,6 +12,7 @@
 #include "codec/gzip.h"
 #include "codec/tar.h"
 #include "velero/bucket_layout.h"
+#include "velero/contents_scan.h"
 
 namespace salvor::velero {
 namespace {
@@ -145,6 +146,19 @@ BackupContents BackupContents::read(base::Source& tar_gz, const std::filesystem:
       resource.version_directories.assign(found->second.begin(), found->second.end());
   }
   return contents;
+}
+
+void scan_contents(base::Source& tar_gz, const ContentScan& scan, const base::CancelToken& cancel) {
+  codec::GunzipSource gunzip(tar_gz);
+  codec::TarReader tar(gunzip);
+  while (auto entry = tar.next()) {
+    cancel.check();
+    if (entry->type != '0') continue;
+    const auto path = parse_entry(entry->name);
+    if (!path || !path->version_directory.empty()) continue;
+    const ContentName name{path->group_resource, path->name_space, path->name};
+    if (scan.wants(name)) scan.object(name, tar.read_content());
+  }
 }
 
 std::vector<std::string> BackupContents::group_resources() const {

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "codec/gzip.h"
 #include "velero/bucket_layout.h"
+#include "velero/contents_scan.h"
 
 namespace salvor::velero {
 namespace {
@@ -302,6 +303,18 @@ std::vector<std::string> BackupStore::list_restores(const base::CancelToken& can
 
 std::optional<std::string> BackupStore::download_url(const std::string& key, base::Duration valid_for) {
   return store_->presigned_get(key, valid_for);
+}
+
+void scan_contents(BackupStore& store, const std::string& backup, const ContentScan& scan,
+                   const base::CancelToken& cancel) {
+  const std::string key = backup_key::contents(backup);
+  PulledObject packed(store.store(), key, cancel);
+  try {
+    scan_contents(packed, scan, cancel);
+  } catch (base::Error& error) {
+    error.add_context(key);
+    throw;
+  }
 }
 
 }  // namespace salvor::velero
