@@ -70,13 +70,18 @@ class Check {
  public:
   Check(Repository& repository, const CheckOptions& options, const base::CancelToken& cancel,
         const std::function<void(const CheckProgress&)>& observer)
-      : repository_(repository), subset_(parse_subset(options)), cancel_(cancel), observer_(observer) {}
+      : repository_(repository),
+        options_(options),
+        subset_(parse_subset(options)),
+        cancel_(cancel),
+        observer_(observer) {}
 
   CheckReport run() {
     // Snapshots first: what a running backup adds after this listing is not missed then.
-    const auto snapshots = repository_.list_snapshots(
+    auto snapshots = repository_.list_snapshots(
         [&](const std::string&, const base::Error& error) { report_.errors.push_back(error.message()); },
         cancel_);
+    if (options_.only) std::erase_if(snapshots, [&](const Snapshot& one) { return !options_.only(one); });
     report_.snapshots = snapshots.size();
     load_index();
     const PackContents contents(repository_.index());
@@ -192,16 +197,32 @@ class Check {
       report_.trees = trees;
       progress("snapshots", trees, 0);
     };
-    walk_trees(repository_, roots, observer, cancel_);
+    used_ = walk_trees(repository_, roots, observer, cancel_);
+  }
+
+  // By number: whether a snapshot that is checked needs something of the pack.
+  std::vector<bool> needed_packs() const {
+    const BlobIndex& index = repository_.index();
+    std::vector<bool> needed(index.packs().size());
+    for (const BlobType type : {BlobType::kData, BlobType::kTree}) {
+      const auto& entries = index.entries(type);
+      bool used = false;
+      for (size_t at = 0; at < entries.size(); ++at) {
+        if (at == 0 || entries[at].id != entries[at - 1].id) used = used_[static_cast<size_t>(type)].test(at);
+        if (used) needed[entries[at].pack] = true;
+      }
+    }
+    return needed;
   }
 
   std::vector<std::uint32_t> chosen_packs(const PackContents& contents) {
     const auto& packs = repository_.index().packs();
     const std::unordered_set<PackId> broken(report_.broken_packs.begin(), report_.broken_packs.end());
+    const std::vector<bool> needed = options_.only ? needed_packs() : std::vector<bool>(packs.size(), true);
     std::vector<std::uint32_t> chosen;
     std::uint64_t bytes = 0;
     for (std::uint32_t number = 0; number < packs.size(); ++number) {
-      if (broken.contains(packs[number]) || absent_.contains(packs[number])) continue;
+      if (!needed[number] || broken.contains(packs[number]) || absent_.contains(packs[number])) continue;
       if (subset_.kind == Subset::Kind::kPart && packs[number].bytes[0] % subset_.of != subset_.part - 1)
         continue;
       chosen.push_back(number);
@@ -251,14 +272,20 @@ class Check {
   }
 
   Repository& repository_;
+  const CheckOptions& options_;
   const Subset subset_;
   const base::CancelToken cancel_;
   const std::function<void(const CheckProgress&)>& observer_;
   CheckReport report_;
   std::unordered_set<PackId> absent_;  // marked for deletion, and gone
+  UsedBlobs used_;
 };
 
 }  // namespace
+
+void check_subset(const CheckOptions& options) {
+  parse_subset(options);
+}
 
 CheckReport check_repository(Repository& repository, const CheckOptions& options,
                              const base::CancelToken& cancel,

@@ -17,7 +17,12 @@ namespace salvor::repository {
 struct CheckOptions {
   bool read_data = false;        // download every pack
   std::string read_data_subset;  // "n/t", "x%", or a size ("500M"); empty: none
+  // Only these snapshots' trees are walked, and only packs that they need are read; nullptr: all.
+  std::function<bool(const Snapshot&)> only = nullptr;
 };
+
+// Throws kInvalidArgument for a malformed subset.
+void check_subset(const CheckOptions& options);
 
 struct CheckReport {
   std::vector<std::string> errors;  // damage

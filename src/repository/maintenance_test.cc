@@ -8,6 +8,7 @@
 #include "repository/layout.h"
 #include "repository/pack_contents.h"
 #include "repository/prune.h"
+#include "repository/repair_index.h"
 #include "repository/repository_test_support.h"
 #include "repository/size_text.h"
 #include "repository/statistics.h"
@@ -36,22 +37,7 @@ PrunePlan prune(Repository& repository, const std::string& max_unused = "0") {
 
 // The blobs that a snapshot's data must still have.
 void expect_loadable(Repository& repository, const Snapshot& snapshot, const std::string& data) {
-  std::vector<BlobId> level{snapshot.tree};
-  std::string content;
-  while (!level.empty()) {
-    std::vector<BlobId> next;
-    for (const BlobId& id : level) {
-      scan_tree(repository.load_blob({BlobType::kTree, id}),
-                {.on_content =
-                     [&](const BlobId& blob) {
-                       content += repository.load_blob({BlobType::kData, blob});
-                     },
-                 .on_subtree = [&](const BlobId& tree) { next.push_back(tree); },
-                 .on_problem = {}});
-    }
-    level = next;
-  }
-  EXPECT_TRUE(content == data) << snapshot.time;
+  EXPECT_TRUE(testing::content_of(repository, snapshot.tree) == data) << snapshot.time;
 }
 
 class Maintenance : public ::testing::Test {
@@ -134,6 +120,24 @@ TEST_F(Maintenance, CheckReadsTheSubsetThatIsAskedFor) {
   }
 }
 
+TEST_F(Maintenance, CheckOfSomeSnapshotsReadsWhatTheyNeed) {
+  for (int i = 1; i <= 4; ++i) save(i);
+  const auto first = [&](const Snapshot& snapshot) { return snapshot.id == ids_[0]; };
+  const auto check_first = [&](std::string subset) {
+    return check_repository(*repository_, {subset.empty(), std::move(subset), first}, {});
+  };
+  auto report = check_first("");
+  EXPECT_EQ(report.snapshots, 1U);
+  EXPECT_EQ(report.packs_read, 2U);
+  EXPECT_EQ(check_first("100%").packs_read, 2U);
+  // Damage elsewhere is not looked for, damage of the packs' sizes is.
+  const auto location =
+      repository_->locate({BlobType::kTree, repository_->find_snapshot("latest").tree}).front();
+  testing::flip_bit(*store_, object_key(FileKind::kPack, location.pack.hex()), 40);
+  EXPECT_TRUE(check_first("").clean());
+  EXPECT_FALSE(check(*repository_).clean());
+}
+
 TEST_F(Maintenance, CheckReportsOrphansAsHints) {
   save(1);
   testing::save_data(*repository_, "left behind");
@@ -204,6 +208,36 @@ TEST_F(Maintenance, PruneKeepsOneCopyOfADuplicate) {
   EXPECT_EQ(plan.duplicate.blobs, 1U);
   EXPECT_EQ(repository_->locate(tree).size(), 1U);
   EXPECT_TRUE(check(*repository_).clean());
+}
+
+TEST_F(Maintenance, PruneWithoutFreeSpaceRemovesBeforeItWrites) {
+  save(1);
+  save(2);
+  repository_->remove_snapshot(ids_[0]);
+  const auto plan = plan_prune(*repository_, {.max_unused = "0", .without_free_space = true}, {});
+  EXPECT_EQ(plan.remove.size(), 2U);
+  EXPECT_TRUE(plan.repack.empty());
+  // As if the store were full: the first write fails, and by then there is room.
+  store_->freeze_after_writes(4);
+  EXPECT_THROW(apply_prune(*repository_, plan, {}), base::Error);
+  EXPECT_TRUE(testing::keys_below(*memory_, "index/").empty());
+  EXPECT_EQ(testing::keys_below(*memory_, "data/").size(), 2U);
+  store_ = std::make_shared<storage::FaultStore>(memory_);
+  repository_ = fixture_.open(store_);
+  repair_index(*repository_, {}, {});
+  EXPECT_TRUE(check(*repository_).clean());
+  expect_loadable(*repository_, repository_->find_snapshot("latest"), data_[1]);
+}
+
+TEST_F(Maintenance, PruneWithoutFreeSpaceLeavesASoundRepository) {
+  save(1);
+  save(2);
+  repository_->remove_snapshot(ids_[0]);
+  apply_prune(*repository_, plan_prune(*repository_, {.without_free_space = true}, {}), {});
+  EXPECT_EQ(repository_->list_files(FileKind::kPack).size(), 2U);
+  const auto report = check(*fixture_.open(store_));
+  EXPECT_TRUE(report.clean()) << joined(report.errors);
+  expect_loadable(*repository_, repository_->find_snapshot("latest"), data_[1]);
 }
 
 TEST_F(Maintenance, PruneRefusesADamagedRepository) {

@@ -91,6 +91,7 @@ class Planner {
     list_packs();
     choose_copies(used);
     check_sizes();
+    plan_.without_free_space = options_.without_free_space;
     decide();
     return std::move(plan_);
   }
@@ -100,8 +101,11 @@ class Planner {
     if (observer_) observer_({"reading trees", 0, 0});
     // Any unreadable snapshot ends it here: its blobs would be taken for unused.
     std::vector<BlobId> roots;
-    for (const Snapshot& snapshot : repository_.list_snapshots(nullptr, cancel_))
-      roots.push_back(snapshot.tree);
+    const auto& without = options_.without_snapshots;
+    for (const Snapshot& snapshot : repository_.list_snapshots(nullptr, cancel_)) {
+      const bool counts = std::find(without.begin(), without.end(), snapshot.id) == without.end();
+      if (counts) roots.push_back(snapshot.tree);
+    }
     // Anew, also when it is loaded: apply must know which files name which packs, those of this process too.
     repository_.load_index(cancel_);
     WalkObserver walk;
@@ -279,7 +283,8 @@ class Planner {
       const PackUse& pack = packs_[candidate.number];
       const std::uint64_t unused_left = plan_.unused.bytes - plan_.removed.bytes - plan_.repack_removed.bytes;
       const bool too_much =
-          options_.max_repack_bytes && plan_.repacked.bytes + pack.size() > *options_.max_repack_bytes;
+          options_.without_free_space ||
+          (options_.max_repack_bytes && plan_.repacked.bytes + pack.size() > *options_.max_repack_bytes);
       const bool few_small = candidate.small && small < kFewestSmallPacks;
       const bool data_allowed = !candidate.data_only || !options_.repack_cacheable_only;
       const bool within_limit = candidate.data_only && !candidate.small && unused_left <= limit;
@@ -322,6 +327,10 @@ class Planner {
 };
 
 }  // namespace
+
+void check_max_unused(const std::string& text) {
+  parse_max_unused(text);
+}
 
 PrunePlan plan_prune(Repository& repository, const PruneOptions& options, const base::CancelToken& cancel,
                      const PruneObserver& observer) {

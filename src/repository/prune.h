@@ -22,6 +22,11 @@ struct PruneOptions {
   std::optional<std::uint64_t> repack_smaller_than;  // bytes; unset: 0.8 * max(4 MiB, the 3rd percentile)
   bool repack_cacheable_only = false;                // repack tree packs only
   bool repack_uncompressed = false;
+  // For a store that is full to the last byte: repacks nothing, and removes index files before anything is
+  // written. Dying in the middle leaves a repository without index, which repair_index makes anew.
+  bool without_free_space = false;
+  // Plan as if these snapshots were removed; for a plan that is only shown.
+  std::vector<SnapshotId> without_snapshots = {};
 };
 
 struct PrunePlan {
@@ -37,7 +42,8 @@ struct PrunePlan {
   Totals used, duplicate, unused, repacked, repack_removed, removed, kept_unused;
   std::uint64_t total_packs = 0, kept_packs = 0;
   std::uint64_t unreferenced_bytes = 0;
-  bool compress = false;         // what is repacked and stored uncompressed
+  bool compress = false;  // what is repacked and stored uncompressed
+  bool without_free_space = false;
   bool redundant_index = false;  // packs are in several index files, which a prune that died leaves
 
   bool nothing_to_do() const {
@@ -47,6 +53,9 @@ struct PrunePlan {
   // Which copy of each needed blob is the one to keep; a bit per index entry. For apply().
   std::vector<std::vector<bool>> keep;
 };
+
+// Throws kInvalidArgument for what PruneOptions::max_unused cannot be.
+void check_max_unused(const std::string& text);
 
 struct PruneProgress {
   std::string phase;  // "reading trees", "repacking", "writing index", "deleting"

@@ -1,5 +1,6 @@
 #include "repository/repository_test_support.h"
 
+#include "repository/tree_references.h"
 #include "storage/file_object_store.h"
 #include "storage/memory_object_store.h"
 
@@ -23,9 +24,14 @@ std::unique_ptr<Repository> Fixture::create(std::shared_ptr<storage::ObjectStore
 }
 
 std::unique_ptr<Repository> Fixture::open(std::shared_ptr<storage::ObjectStore> store, OpenOptions options) {
-  auto repository = Repository::open(std::move(store), kPassword, environment(), options);
+  auto repository = open_unindexed(std::move(store), options);
   repository->load_index();
   return repository;
+}
+
+std::unique_ptr<Repository> Fixture::open_unindexed(std::shared_ptr<storage::ObjectStore> store,
+                                                    OpenOptions options) {
+  return Repository::open(std::move(store), kPassword, environment(), options);
 }
 
 std::shared_ptr<storage::ObjectStore> Fixture::memory_store() {
@@ -111,6 +117,38 @@ std::vector<std::string> keys_below(storage::ObjectStore& store, const std::stri
   storage::for_each_object(store, prefix, {},
                            [&](const storage::ObjectInfo& object) { keys.push_back(object.key); });
   return keys;
+}
+
+std::map<std::string, std::string> snapshot_of(storage::ObjectStore& store) {
+  std::map<std::string, std::string> objects;
+  for (const std::string& key : keys_below(store, "")) objects.emplace(key, store.get(key));
+  return objects;
+}
+
+void reset_to(storage::ObjectStore& store, const std::map<std::string, std::string>& objects) {
+  for (const std::string& key : keys_below(store, "")) {
+    if (!objects.contains(key)) store.remove(key);
+  }
+  for (const auto& [key, data] : objects) store.put(key, data);
+}
+
+std::string content_of(Repository& repository, const BlobId& tree) {
+  std::vector<BlobId> level{tree};
+  std::string content;
+  while (!level.empty()) {
+    std::vector<BlobId> next;
+    for (const BlobId& id : level) {
+      scan_tree(repository.load_blob({BlobType::kTree, id}),
+                {.on_content =
+                     [&](const BlobId& blob) {
+                       content += repository.load_blob({BlobType::kData, blob});
+                     },
+                 .on_subtree = [&](const BlobId& below) { next.push_back(below); },
+                 .on_problem = {}});
+    }
+    level = next;
+  }
+  return content;
 }
 
 }  // namespace salvor::repository::testing

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -24,6 +25,9 @@ class Fixture {
   std::unique_ptr<Repository> create(std::shared_ptr<storage::ObjectStore> store, int version = 2,
                                      OpenOptions options = {});
   std::unique_ptr<Repository> open(std::shared_ptr<storage::ObjectStore> store, OpenOptions options = {});
+  // Without its index: for what loads the index itself.
+  std::unique_ptr<Repository> open_unindexed(std::shared_ptr<storage::ObjectStore> store,
+                                             OpenOptions options = {});
   std::shared_ptr<storage::ObjectStore> memory_store();
   // A directory that restic takes for a repository; not synced.
   std::shared_ptr<storage::ObjectStore> directory_store(const std::filesystem::path& directory);
@@ -53,5 +57,10 @@ base::ProcessResult restic(const std::filesystem::path& repository, std::vector<
 // Flips the lowest bit of a byte of a stored object.
 void flip_bit(storage::ObjectStore& store, const std::string& key, size_t at);
 std::vector<std::string> keys_below(storage::ObjectStore& store, const std::string& prefix);
+// Every object, and a store made to hold just those.
+std::map<std::string, std::string> snapshot_of(storage::ObjectStore& store);
+void reset_to(storage::ObjectStore& store, const std::map<std::string, std::string>& objects);
+// All content below a tree: the data of its files in order, directories after their files' names.
+std::string content_of(Repository& repository, const BlobId& tree);
 
 }  // namespace salvor::repository::testing

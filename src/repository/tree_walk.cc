@@ -17,22 +17,20 @@ constexpr size_t kTreesPerTask = 256;
 
 class Walk {
  public:
-  Walk(Repository& repository, const WalkObserver& observer, const base::CancelToken& cancel)
+  Walk(UsedBlobs& used, Repository& repository, const WalkObserver& observer, const base::CancelToken& cancel)
       : repository_(repository),
         index_(repository.index()),
         observer_(observer),
         cancel_(cancel),
-        used_{AtomicBits(index_.entries(BlobType::kData).size()),
-              AtomicBits(index_.entries(BlobType::kTree).size())},
+        used_(used),
         threads_(std::max(repository.environment().connections,
                           std::max(1U, std::thread::hardware_concurrency()))) {}
 
-  UsedBlobs run(const std::vector<BlobId>& roots) {
+  void run(const std::vector<BlobId>& roots) {
     std::vector<size_t> level;
     for (const BlobId& root : roots) reach_tree(root, std::nullopt, level);
     base::ThreadPool pool(threads_);
     while (!level.empty()) level = read_level(std::move(level), pool);
-    return std::move(used_);
   }
 
  private:
@@ -92,7 +90,7 @@ class Walk {
     visitor.on_content = [&](const BlobId& id) {
       const BlobHandle blob{BlobType::kData, id};
       if (const auto at = index_.find(blob)) {
-        used_[0].set(*at);
+        if (!used_[0].set(*at)) reached(BlobType::kData, *at);
       } else {
         missing(blob, tree);
       }
@@ -115,10 +113,18 @@ class Walk {
   void reach_tree(const BlobId& id, const std::optional<BlobId>& by, std::vector<size_t>& found) {
     const BlobHandle blob{BlobType::kTree, id};
     if (const auto at = index_.find(blob)) {
-      if (!used_[1].set(*at)) found.push_back(*at);
+      if (used_[1].set(*at)) return;
+      found.push_back(*at);
+      reached(BlobType::kTree, *at);
     } else {
       missing(blob, by);
     }
+  }
+
+  void reached(BlobType type, size_t at) {
+    if (!observer_.on_use) return;
+    std::lock_guard lock(mutex_);
+    observer_.on_use(type, at);
   }
 
   void missing(const BlobHandle& blob, const std::optional<BlobId>& by) {
@@ -140,7 +146,7 @@ class Walk {
   const BlobIndex& index_;
   const WalkObserver& observer_;
   const base::CancelToken cancel_;
-  UsedBlobs used_;
+  UsedBlobs& used_;
   const unsigned threads_;
   std::atomic<std::uint64_t> trees_read_ = 0;
   std::mutex mutex_;  // one call of the observer at a time
@@ -148,9 +154,21 @@ class Walk {
 
 }  // namespace
 
+UsedBlobs no_used_blobs(const BlobIndex& index) {
+  return {AtomicBits(index.entries(BlobType::kData).size()),
+          AtomicBits(index.entries(BlobType::kTree).size())};
+}
+
+void walk_trees_into(UsedBlobs& used, Repository& repository, const std::vector<BlobId>& roots,
+                     const WalkObserver& observer, const base::CancelToken& cancel) {
+  Walk(used, repository, observer, cancel).run(roots);
+}
+
 UsedBlobs walk_trees(Repository& repository, const std::vector<BlobId>& roots, const WalkObserver& observer,
                      const base::CancelToken& cancel) {
-  return Walk(repository, observer, cancel).run(roots);
+  UsedBlobs used = no_used_blobs(repository.index());
+  walk_trees_into(used, repository, roots, observer, cancel);
+  return used;
 }
 
 }  // namespace salvor::repository

@@ -41,11 +41,18 @@ struct WalkObserver {
   std::function<void(const BlobId& tree, const base::Error& error)> on_unreadable;
   std::function<void(const BlobId& tree, std::string_view node, std::string_view problem)> on_problem;
   std::function<void(std::uint64_t trees)> on_progress;  // so many were read
+  // A blob is reached that was not marked: its type and position in BlobIndex::entries.
+  std::function<void(BlobType type, size_t at)> on_use;
 };
 
 // All calls of the observer are made one at a time. The index must be loaded and settled, with no saving
 // meanwhile. Without on_missing and on_unreadable the first such finding is thrown (kCorrupt).
 UsedBlobs walk_trees(Repository& repository, const std::vector<BlobId>& roots, const WalkObserver& observer,
                      const base::CancelToken& cancel);
+// Nothing marked, for the index as it is.
+UsedBlobs no_used_blobs(const BlobIndex& index);
+// As above, going on from what earlier walks marked: trees marked in `used` are not read again.
+void walk_trees_into(UsedBlobs& used, Repository& repository, const std::vector<BlobId>& roots,
+                     const WalkObserver& observer, const base::CancelToken& cancel);
 
 }  // namespace salvor::repository
