@@ -102,7 +102,7 @@ Moment to_moment(base::Time time) {
   return {seconds, static_cast<std::int32_t>(rest)};
 }
 
-std::optional<Moment> parse_moment(std::string_view text) {
+std::optional<Moment> parse_moment(std::string_view text, std::int32_t* zone) {
   const std::int64_t year = take_digits(text, 4);
   if (year < 0 || !take(text, '-')) return std::nullopt;
   const std::int64_t month = take_digits(text, 2);
@@ -119,6 +119,7 @@ std::optional<Moment> parse_moment(std::string_view text) {
   if (!fraction) return std::nullopt;
   const auto offset = take_offset(text);
   if (!offset || !text.empty()) return std::nullopt;
+  if (zone != nullptr) *zone = static_cast<std::int32_t>(*offset);
   const std::int64_t days = days_of(year, static_cast<unsigned>(month), static_cast<unsigned>(day));
   return Moment{days * 86400 + hour * 3600 + minute * 60 + second - *offset, *fraction};
 }
@@ -144,11 +145,17 @@ std::int32_t LocalZone::offset_at(std::int64_t seconds) {
 }
 
 void LocalZone::append(std::string& out, Moment moment) {
-  if (moment.seconds == kZeroTimeSeconds && moment.nanoseconds == 0) {
-    out += "0001-01-01T00:00:00Z";
-    return;
-  }
-  std::int32_t offset = offset_at(moment.seconds);
+  const bool zero = moment.seconds == kZeroTimeSeconds && moment.nanoseconds == 0;
+  append_moment(out, moment, zero ? 0 : offset_at(moment.seconds));
+}
+
+std::string LocalZone::format(Moment moment) {
+  std::string out;
+  append(out, moment);
+  return out;
+}
+
+void append_moment(std::string& out, Moment moment, std::int32_t offset) {
   std::int64_t local = moment.seconds + offset;
   if (local < kFirstSecond || local > kLastSecond) {
     local = local < kFirstSecond ? kFirstSecond : kLastSecond;
@@ -185,12 +192,6 @@ void LocalZone::append(std::string& out, Moment moment) {
     size += 6;
   }
   out.append(text, size);
-}
-
-std::string LocalZone::format(Moment moment) {
-  std::string out;
-  append(out, moment);
-  return out;
 }
 
 }  // namespace salvor::archive

@@ -26,8 +26,10 @@ struct Moment {
 constexpr std::int64_t kZeroTimeSeconds = -62135596800;
 
 Moment to_moment(base::Time time);
-// Any RFC 3339 time of the years 0..9999; nullopt if malformed.
-std::optional<Moment> parse_moment(std::string_view text);
+// Any RFC 3339 time of the years 0..9999; nullopt if malformed. `offset` gets the seconds east of UTC.
+std::optional<Moment> parse_moment(std::string_view text, std::int32_t* offset = nullptr);
+// On the clock at `offset` seconds east of UTC.
+void append_moment(std::string& out, Moment moment, std::int32_t offset);
 
 class LocalZone {
  public:

@@ -62,7 +62,9 @@ void append_content(std::string& out, const Node& node) {
   }
 }
 
-void append_head(std::string& out, const Node& node, LocalZone& zone) {
+// `append_time` writes one of the node's moments, which may have been read with an offset.
+template <typename AppendTime>
+void append_head(std::string& out, const Node& node, AppendTime&& append_time) {
   out += "{\"name\":";
   append_quoted_name(out, node.name);
   out += ",\"type\":\"";
@@ -70,11 +72,11 @@ void append_head(std::string& out, const Node& node, LocalZone& zone) {
   out += '"';
   append_number_unless_zero(out, ",\"mode\":", node.mode);
   out += ",\"mtime\":\"";
-  zone.append(out, node.mtime);
+  append_time(node.mtime, node.mtime_offset);
   out += "\",\"atime\":\"";
-  zone.append(out, node.atime);
+  append_time(node.atime, node.atime_offset);
   out += "\",\"ctime\":\"";
-  zone.append(out, node.ctime);
+  append_time(node.ctime, node.ctime_offset);
   out += '"';
   append_number(out, ",\"uid\":", node.uid);
   append_number(out, ",\"gid\":", node.gid);
@@ -92,6 +94,19 @@ void append_head(std::string& out, const Node& node, LocalZone& zone) {
   }
   append_number_unless_zero(out, ",\"device\":", node.device);
   out += node.type == NodeType::kFile ? ",\"content\":[" : ",\"content\":null";
+}
+
+void append_tail(std::string& out, const Node& node) {
+  if (node.type == NodeType::kFile) {
+    append_content(out, node);
+    out += ']';
+  }
+  if (node.subtree) {
+    out += ",\"subtree\":";
+    append_id(out, *node.subtree);
+  }
+  append_text(out, ",\"error\":", node.error);
+  out += '}';
 }
 
 }  // namespace
@@ -170,21 +185,17 @@ std::string format_go_mode(std::uint32_t mode) {
 }
 
 void encode_file_head(std::string& out, const Node& node, LocalZone& zone) {
-  append_head(out, node, zone);
+  append_head(out, node, [&](Moment moment, std::int32_t) { zone.append(out, moment); });
 }
 
 void encode_node(std::string& out, const Node& node, LocalZone& zone) {
-  append_head(out, node, zone);
-  if (node.type == NodeType::kFile) {
-    append_content(out, node);
-    out += ']';
-  }
-  if (node.subtree) {
-    out += ",\"subtree\":";
-    append_id(out, *node.subtree);
-  }
-  append_text(out, ",\"error\":", node.error);
-  out += '}';
+  encode_file_head(out, node, zone);
+  append_tail(out, node);
+}
+
+void encode_node_as_read(std::string& out, const Node& node) {
+  append_head(out, node, [&](Moment moment, std::int32_t offset) { append_moment(out, moment, offset); });
+  append_tail(out, node);
 }
 
 }  // namespace salvor::archive

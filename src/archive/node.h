@@ -44,6 +44,8 @@ struct Node {
   NodeType type = NodeType::kFile;
   std::uint32_t mode = 0;  // Go's
   Moment mtime, atime, ctime;
+  // Of a node that was read: the offsets of these times as they were stored, seconds east of UTC.
+  std::int32_t mtime_offset = 0, atime_offset = 0, ctime_offset = 0;
   std::uint32_t uid = 0, gid = 0;
   std::string user, group;  // empty: not known
   std::uint64_t inode = 0, device_id = 0;
@@ -60,6 +62,8 @@ struct Node {
 
 // Appends the node's canonical JSON.
 void encode_node(std::string& out, const Node& node, LocalZone& zone);
+// As encode_node, with the offsets that the node was read with: what was canonical comes out as it was.
+void encode_node_as_read(std::string& out, const Node& node);
 // Appends a file's canonical JSON up to the ids of its content.
 void encode_file_head(std::string& out, const Node& node, LocalZone& zone);
 

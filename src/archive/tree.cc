@@ -29,9 +29,9 @@ std::string get_text(ondemand::value value) {
   return std::string(text);
 }
 
-Moment get_moment(ondemand::value value) {
+Moment get_moment(ondemand::value value, std::int32_t& offset) {
   const std::string_view text = value.get_string();
-  const auto moment = parse_moment(text);
+  const auto moment = parse_moment(text, &offset);
   if (!moment) damaged(fmt::format("\"{}\" is no time", text));
   return *moment;
 }
@@ -86,9 +86,9 @@ struct Member {
 constexpr Member kMembers[] = {
     {"type", [](Node& node, ondemand::value value) { node.type = get_type(value); }},
     {"mode", [](Node& node, ondemand::value value) { node.mode = get_uint32(value); }},
-    {"mtime", [](Node& node, ondemand::value value) { node.mtime = get_moment(value); }},
-    {"atime", [](Node& node, ondemand::value value) { node.atime = get_moment(value); }},
-    {"ctime", [](Node& node, ondemand::value value) { node.ctime = get_moment(value); }},
+    {"mtime", [](Node& node, ondemand::value value) { node.mtime = get_moment(value, node.mtime_offset); }},
+    {"atime", [](Node& node, ondemand::value value) { node.atime = get_moment(value, node.atime_offset); }},
+    {"ctime", [](Node& node, ondemand::value value) { node.ctime = get_moment(value, node.ctime_offset); }},
     {"uid", [](Node& node, ondemand::value value) { node.uid = get_uint32(value); }},
     {"gid", [](Node& node, ondemand::value value) { node.gid = get_uint32(value); }},
     {"user", [](Node& node, ondemand::value value) { node.user = get_text(value); }},
