@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "codec/hash.h"
 #include "repository/check.h"
 #include "repository/layout.h"
 #include "repository/migrate.h"

@@ -66,7 +66,7 @@ codec::SealKey random_master_key(base::Random& random) {
 
 std::string encode_key_file(const codec::SealKey& master, std::string_view password,
                             const codec::ScryptParameters& parameters, const base::Clock& clock,
-                            base::Random& random) {
+                            base::Random& random, const KeyOwner& owner) {
   Json content = Json::object();
   content["mac"]["k"] = codec::to_base64(codec::as_view(master.mac_k));
   content["mac"]["r"] = codec::to_base64(codec::as_view(master.mac_r));
@@ -77,8 +77,8 @@ std::string encode_key_file(const codec::SealKey& master, std::string_view passw
   const Identity identity = current_identity();
   Json json = Json::object();
   json["created"] = format_rfc3339_nano(clock.now());
-  json["username"] = identity.username;
-  json["hostname"] = identity.hostname;
+  json["username"] = owner.username.empty() ? identity.username : owner.username;
+  json["hostname"] = owner.hostname.empty() ? identity.hostname : owner.hostname;
   json["kdf"] = "scrypt";
   json["N"] = parameters.n;
   json["r"] = parameters.r;
@@ -142,10 +142,11 @@ std::optional<codec::SealKey> decode_key_file(std::string_view json, std::string
 }
 
 std::string add_key_file(storage::ObjectStore& store, const codec::SealKey& master, std::string_view password,
-                         const Environment& environment, const base::CancelToken& cancel) {
+                         const Environment& environment, const base::CancelToken& cancel,
+                         const KeyOwner& owner) {
   const auto parameters = environment.key_derivation.value_or(codec::kNewKeyParameters);
   const std::string file =
-      encode_key_file(master, password, parameters, environment.clock, environment.random);
+      encode_key_file(master, password, parameters, environment.clock, environment.random, owner);
   const std::string name = codec::to_hex(codec::sha256(file));
   store.put(object_key(FileKind::kKey, name), file, cancel);
   return name;

@@ -19,10 +19,15 @@ codec::SealKey random_master_key(base::Random& random);
 // 16 random bytes, not all zero.
 std::string random_iv(base::Random& random);
 
+// Whose key it is, for the list; what is empty is this process's.
+struct KeyOwner {
+  std::string username, hostname;
+};
+
 // A key file's content: the master key under `password`.
 std::string encode_key_file(const codec::SealKey& master, std::string_view password,
                             const codec::ScryptParameters& parameters, const base::Clock& clock,
-                            base::Random& random);
+                            base::Random& random, const KeyOwner& owner = {});
 // What a key file says before a password is known.
 struct KeyFile {
   codec::ScryptParameters derivation;
@@ -41,7 +46,8 @@ std::optional<codec::SealKey> decode_key_file(std::string_view json, std::string
 
 // Adds a key file and returns its id.
 std::string add_key_file(storage::ObjectStore& store, const codec::SealKey& master, std::string_view password,
-                         const Environment& environment, const base::CancelToken& cancel);
+                         const Environment& environment, const base::CancelToken& cancel,
+                         const KeyOwner& owner = {});
 // Tries up to 20 key files in the order of their names, before them the one whose name begins with `hint` if
 // there is just one. One that is damaged is passed over if another opens. Throws kUnauthenticated when none
 // opens, kCorrupt when none opens and one is damaged, kNotFound when there is none.

@@ -5,6 +5,7 @@
 #include "repository/config.h"
 #include "repository/key.h"
 #include "repository/layout.h"
+#include "repository/write_gate.h"
 
 namespace salvor::repository {
 
@@ -35,6 +36,7 @@ void upgrade_to_version_2(Repository& repository, const base::CancelToken& cance
   const std::string after =
       codec::seal(repository.master_key(), random_iv(repository.environment().random), encode_config(config));
   cancel.check();
+  repository.write_gate().ask();
   try {
     store.put(kConfigKey, after);
     return;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "codec/hash.h"
 #include "repository/blob_index.h"
 #include "repository/check.h"
 #include "repository/index_file.h"
@@ -265,7 +266,9 @@ TEST_P(Repair, ThatDiesAfterAnyWriteIsEndedByTheNext) {
       }
     }
     repair_index();
-    if (memory_->stat(key_of(pack))) EXPECT_TRUE(repair_packs({pack}).lost.empty()) << n;
+    if (memory_->stat(key_of(pack))) {
+      EXPECT_TRUE(repair_packs({pack}).lost.empty()) << n;
+    }
     expect_clean();
     const auto repository = fixture_.open(memory_);
     for (const std::string& data : data_) {

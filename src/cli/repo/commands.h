@@ -27,6 +27,12 @@ void add_completion_command(CLI::App& repo, const RepoCommonPointer& common);
 void add_generate_command(CLI::App& repo, const RepoCommonPointer& common);
 void add_list_command(CLI::App& repo, const RepoCommonPointer& common);
 void add_key_command(CLI::App& repo, const RepoCommonPointer& common);
+void add_copy_command(CLI::App& repo, const RepoCommonPointer& common);
+void add_rewrite_command(CLI::App& repo, const RepoCommonPointer& common);
+// repair index, packs and snapshots, and rebuild-index, the first's old name.
+void add_repair_command(CLI::App& repo, const RepoCommonPointer& common);
+void add_recover_command(CLI::App& repo, const RepoCommonPointer& common);
+void add_migrate_command(CLI::App& repo, const RepoCommonPointer& common);
 void add_version_command(CLI::App& repo, const RepoCommonPointer& common);
 
 }  // namespace salvor::cli

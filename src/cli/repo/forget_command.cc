@@ -2,10 +2,10 @@
 
 #include "base/error.h"
 #include "cli/repo/commands.h"
+#include "cli/repo/phase_display.h"
+#include "cli/repo/prune_run.h"
 #include "cli/repo/repo_table.h"
 #include "cli/repo/snapshot_selection.h"
-#include "repository/prune.h"
-#include "repository/size_text.h"
 
 namespace salvor::cli {
 namespace {
@@ -13,93 +13,7 @@ namespace {
 using base::ErrorCode;
 using repository::Snapshot;
 
-struct PruneFlags {
-  repository::PruneOptions options;
-  std::string max_repack_size, repack_smaller_than;
-  bool dry_run = false;
-
-  void add_to(CLI::App* command) {
-    command->add_option("--max-unused", options.max_unused,
-                        "tolerate given limit of unused data (5%, 200M, 'unlimited')");
-    command->add_option("--max-repack-size", max_repack_size, "stop after repacking this much data in total");
-    command->add_option("--repack-smaller-than", repack_smaller_than, "pack below-limit packfiles");
-    command->add_flag("--repack-cacheable-only", options.repack_cacheable_only,
-                      "only repack packs which are cacheable");
-    command->add_flag("--repack-uncompressed", options.repack_uncompressed, "repack all uncompressed data");
-  }
-};
-
-std::uint64_t size_of(const std::string& text, const char* flag) {
-  const auto size = repository::parse_size(text);
-  if (!size) base::fail(ErrorCode::kInvalidArgument, "{}: \"{}\" is no size", flag, text);
-  return *size;
-}
-
-void print_plan(RepoSession& session, const repository::PrunePlan& plan) {
-  const auto line = [&](const char* what, const repository::PrunePlan::Totals& totals) {
-    session.print("{:<22} {:6} blobs / {}\n", what, totals.blobs, format_bytes(totals.bytes));
-  };
-  if (plan.unreferenced_bytes != 0) {
-    session.print("{:<22} {}\n", "delete unreferenced:", format_bytes(plan.unreferenced_bytes));
-  }
-  line("to repack:", plan.repacked);
-  line("this removes:", plan.repack_removed);
-  line("to delete:", plan.removed);
-  line("total prune:", {plan.repack_removed.blobs + plan.removed.blobs,
-                        plan.repack_removed.bytes + plan.removed.bytes + plan.unreferenced_bytes});
-  const repository::PrunePlan::Totals remaining{plan.used.blobs + plan.kept_unused.blobs,
-                                                plan.used.bytes + plan.kept_unused.bytes};
-  line("remaining:", remaining);
-  const double share = remaining.bytes == 0 ? 0
-                                            : 100.0 * static_cast<double>(plan.kept_unused.bytes) /
-                                                  static_cast<double>(remaining.bytes);
-  session.print("unused size after prune: {} ({:.2f}% of remaining size)\n\n",
-                format_bytes(plan.kept_unused.bytes), share);
-}
-
-// The lock is held, the snapshots are as they will be.
-void prune(RepoSession& session, const PruneFlags& flags) {
-  repository::PruneOptions options = flags.options;
-  if (!flags.max_repack_size.empty())
-    options.max_repack_bytes = size_of(flags.max_repack_size, "--max-repack-size");
-  if (!flags.repack_smaller_than.empty()) {
-    options.repack_smaller_than = size_of(flags.repack_smaller_than, "--repack-smaller-than");
-  }
-  TerminalProgress line(session.context().out, session.context().clock, !session.text());
-  std::string phase;
-  const auto observe = [&](const repository::PruneProgress& progress) {
-    if (progress.phase != phase && session.text()) {
-      line.clear();
-      session.print("{}...\n", progress.phase);
-    }
-    phase = progress.phase;
-    line.update({.items_done = progress.done, .items_total = progress.total, .current = {}, .noun = "items"});
-  };
-  if (session.text()) session.print("loading indexes...\n");
-  session.repository().load_index(session.cancel());
-  const repository::PrunePlan plan =
-      repository::plan_prune(session.repository(), options, session.cancel(), observe);
-  line.clear();
-  if (session.text()) print_plan(session, plan);
-  if (!flags.dry_run) {
-    repository::apply_prune(session.repository(), plan, session.cancel(), observe);
-    line.clear();
-  }
-  if (session.flags().json) {
-    codec::Json json;
-    json["message_type"] = "summary";
-    json["dry_run"] = flags.dry_run;
-    json["packs_total"] = plan.total_packs;
-    json["packs_kept"] = plan.kept_packs;
-    json["packs_removed"] = plan.remove.size() + plan.unreferenced.size();
-    json["packs_repacked"] = plan.repack.size();
-    json["bytes_removed"] = plan.repack_removed.bytes + plan.removed.bytes + plan.unreferenced_bytes;
-    json["bytes_remaining"] = plan.used.bytes + plan.kept_unused.bytes;
-    session.print_json(json);
-  } else if (session.text()) {
-    session.print("done\n");
-  }
-}
+constexpr int kSomeNotRemoved = 3;
 
 struct ForgetFlags {
   SnapshotFilter filter;
@@ -136,6 +50,7 @@ repository::ForgetPolicy make_policy(const ForgetFlags& flags) {
   return policy;
 }
 
+// "keep 2 hourly, 3 daily snapshots, daily snapshots within 3d and all snapshots with tags [[a, b]]".
 std::string policy_text(const ForgetFlags& flags) {
   std::vector<std::string> parts;
   const std::pair<const char*, const char*> kinds[] = {
@@ -146,13 +61,26 @@ std::string policy_text(const ForgetFlags& flags) {
       parts.push_back(fmt::format("{} {}", text == "-1" || text == "unlimited" ? "all" : text, noun));
     }
   }
-  std::string all = parts.empty() ? "" : fmt::format("keep {} snapshots", fmt::join(parts, ", "));
-  for (const auto& [flag, text] : flags.durations) {
-    if (!text.empty()) all += fmt::format("{}{} {}", all.empty() ? "" : " and ", flag.substr(2), text);
+  std::string all = parts.empty() ? "" : fmt::format("{} snapshots", fmt::join(parts, ", "));
+  for (const char* kind : {"hourly", "daily", "weekly", "monthly", "yearly"}) {
+    if (const std::string& text = flags.durations.at(fmt::format("--keep-within-{}", kind)); !text.empty()) {
+      all += fmt::format("{}{} snapshots within {}", all.empty() ? "" : ", ", kind, text);
+    }
   }
-  for (const std::string& tags : flags.keep_tags)
-    all += fmt::format("{}all snapshots with tags [{}]", all.empty() ? "" : " and ", tags);
-  return all;
+  const auto and_all = [&](const std::string& what) {
+    all += fmt::format("{}all snapshots {}", all.empty() ? "" : " and ", what);
+  };
+  if (!flags.keep_tags.empty()) {
+    std::vector<std::string> lists;
+    for (const auto& tags : split_tag_lists(flags.keep_tags)) {
+      lists.push_back(fmt::format("[{}]", fmt::join(tags, ", ")));
+    }
+    and_all(fmt::format("with tags [{}]", fmt::join(lists, " ")));
+  }
+  if (const std::string& text = flags.durations.at("--keep-within"); !text.empty()) {
+    and_all(fmt::format("within {} of the newest", text));
+  }
+  return all.empty() ? "remove" : "keep " + all;
 }
 
 codec::Json list_json(const std::vector<Snapshot>& snapshots) {
@@ -202,6 +130,14 @@ void print_group(RepoSession& session, const repository::SnapshotGroup& group, c
   }
 }
 
+std::string group_name(const repository::SnapshotGroup& group, const repository::GroupBy& by) {
+  std::vector<std::string> parts;
+  if (by.host) parts.push_back("host " + group.hostname);
+  if (by.tags) parts.push_back(fmt::format("tag [{}]", fmt::join(group.tags, " ")));
+  if (by.paths) parts.push_back(fmt::format("path [{}]", fmt::join(group.paths, " ")));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
 // What the policy lets go; with --json prints the decision.
 std::vector<Snapshot> apply_to_groups(RepoSession& session, const ForgetFlags& flags,
                                       const repository::ForgetPolicy& policy) {
@@ -219,9 +155,10 @@ std::vector<Snapshot> apply_to_groups(RepoSession& session, const ForgetFlags& f
       decision = repository::apply_policy(group.snapshots, policy, session.context().clock.now());
     }
     if (decision.keep.empty() && !decision.remove.empty() && !flags.allow_remove_all) {
-      throw base::Error(ErrorCode::kInvalidArgument,
-                        "refusing to delete last snapshot of snapshot group\n"
-                        "use --unsafe-allow-remove-all with a snapshot filter to remove all");
+      base::fail(ErrorCode::kInvalidArgument,
+                 "refusing to delete last snapshot of snapshot group \"{}\"\n"
+                 "hint: use --unsafe-allow-remove-all with a snapshot filter to remove all",
+                 group_name(group, by));
     }
     if (session.text()) print_group(session, group, by, decision, groups.size() > 1, flags.compact);
     if (session.flags().json) json.push_back(group_json(group, decision));
@@ -229,6 +166,42 @@ std::vector<Snapshot> apply_to_groups(RepoSession& session, const ForgetFlags& f
   }
   if (session.flags().json) session.print_json(json);
   return remove;
+}
+
+// Whether all could be removed; each that could not is told.
+bool remove_snapshots(RepoSession& session, const std::vector<Snapshot>& snapshots) {
+  if (snapshots.empty()) return true;
+  PhaseDisplay display(session);
+  display.begin("", "files deleted");
+  std::uint64_t removed = 0;
+  for (const Snapshot& snapshot : snapshots) {
+    try {
+      session.repository().remove_snapshot(snapshot.id, session.cancel());
+      display.update(++removed, snapshots.size());
+    } catch (const base::Error& error) {
+      if (error.code() == ErrorCode::kCancelled) throw;
+      display.print_error(
+          fmt::format("unable to remove snapshot {}: {}", snapshot.id.hex(), error.message()));
+    }
+  }
+  display.end();
+  if (session.text()) session.print("\n");
+  return removed == snapshots.size();
+}
+
+void show_dry_run(RepoSession& session, const ForgetFlags& flags, const std::vector<Snapshot>& remove) {
+  if (remove.empty()) return;
+  if (session.text()) {
+    std::vector<std::string> ids;
+    for (const Snapshot& snapshot : remove) ids.push_back(snapshot.id.short_hex());
+    session.print("Would have removed the following snapshots:\n{{{}}}\n\n", fmt::join(ids, " "));
+  }
+  if (!flags.prune) return;
+  if (session.text()) session.print("{} snapshots would be removed, running prune dry run\n", remove.size());
+  PruneFlags prune = flags.prune_flags;
+  prune.dry_run = true;
+  for (const Snapshot& snapshot : remove) prune.options.without_snapshots.push_back(snapshot.id);
+  run_prune(session, prune, PruneReport::kNotAsJson);
 }
 
 int run_forget(RepoSession& session, const ForgetFlags& flags) {
@@ -245,25 +218,20 @@ int run_forget(RepoSession& session, const ForgetFlags& flags) {
     throw base::Error(ErrorCode::kInvalidArgument,
                       "--no-lock is only applicable in combination with --dry-run for forget command");
   }
+  if (flags.prune) check_prune_limits(flags.prune_flags);
   session.lock(repository::LockMode::kExclusive, flags.dry_run);
   const std::vector<Snapshot> remove = flags.ids.empty() ? apply_to_groups(session, flags, policy)
                                                          : select_snapshots(session, flags.ids, flags.filter);
   if (flags.dry_run) {
-    if (session.text() && !remove.empty()) {
-      std::vector<std::string> ids;
-      for (const Snapshot& snapshot : remove) ids.push_back(snapshot.id.short_hex());
-      session.print("Would have removed the following snapshots:\n{{{}}}\n\n", fmt::join(ids, " "));
-    }
+    show_dry_run(session, flags, remove);
     return 0;
   }
-  for (const Snapshot& snapshot : remove) session.repository().remove_snapshot(snapshot.id, session.cancel());
-  if (session.text() && !remove.empty())
-    session.print("[0:00] 100.00%  {0} / {0} files deleted\n\n", remove.size());
-  if (!flags.prune) return 0;
-  if (remove.empty()) return 0;
-  if (session.text()) session.print("{} snapshots have been removed, running prune\n", remove.size());
-  prune(session, flags.prune_flags);
-  return 0;
+  const bool all_removed = remove_snapshots(session, remove);
+  if (all_removed && flags.prune && !remove.empty()) {
+    if (session.text()) session.print("{} snapshots have been removed, running prune\n", remove.size());
+    run_prune(session, flags.prune_flags, PruneReport::kNotAsJson);
+  }
+  return all_removed ? 0 : kSomeNotRemoved;
 }
 
 }  // namespace
@@ -277,14 +245,19 @@ void add_forget_command(CLI::App& repo, const RepoCommonPointer& common) {
                                                         {"-d", "--keep-daily"},   {"-w", "--keep-weekly"},
                                                         {"-m", "--keep-monthly"}, {"-y", "--keep-yearly"}};
   for (const auto& [letter, flag] : counts) {
-    command->add_option(
-        fmt::format("{},{}", letter, flag), flags->counts[flag],
-        fmt::format("keep the last n {} snapshots ('unlimited' or -1: all)", std::string(flag).substr(7)));
+    command
+        ->add_option(fmt::format("{},{}", letter, flag), flags->counts[flag],
+                     fmt::format("keep the last n {} snapshots (use 'unlimited' to keep all)",
+                                 std::string(flag).substr(7)))
+        ->type_name("n");
   }
   for (const char* flag : {"--keep-within", "--keep-within-hourly", "--keep-within-daily",
                            "--keep-within-weekly", "--keep-within-monthly", "--keep-within-yearly"}) {
-    command->add_option(flag, flags->durations[flag],
-                        "keep snapshots newer than duration (1y5m7d2h) relative to the latest");
+    command
+        ->add_option(flag, flags->durations[flag],
+                     "keep snapshots that are newer than duration (eg. 1y5m7d2h) relative to the latest "
+                     "snapshot")
+        ->type_name("duration");
   }
   add_list_option(command, "--keep-tag", flags->keep_tags, "keep snapshots with this taglist");
   flags->filter.add_to(command);
@@ -296,23 +269,13 @@ void add_forget_command(CLI::App& repo, const RepoCommonPointer& common) {
   command->add_flag("--unsafe-allow-remove-all", flags->allow_remove_all,
                     "allow deleting all snapshots of a snapshot group");
   flags->prune_flags.add_to(command);
-}
-
-void add_prune_command(CLI::App& repo, const RepoCommonPointer& common) {
-  const auto flags = std::make_shared<PruneFlags>();
-  CLI::App* command = add_repo_command(
-      repo, common, "prune", "Remove unneeded data from the repository", [flags](RepoSession& session) {
-        if (session.flags().no_lock && !flags->dry_run) {
-          throw base::Error(ErrorCode::kInvalidArgument,
-                            "--no-lock is only applicable in combination with --dry-run for prune command");
-        }
-        session.lock(repository::LockMode::kExclusive, flags->dry_run);
-        prune(session, *flags);
-        return 0;
-      });
-  flags->add_to(command);
-  command->add_flag("-n,--dry-run", flags->dry_run,
-                    "do not modify the repository, just print what would be done");
+  add_examples(command,
+               "# What the policy would remove.\n"
+               "{} repo forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run\n\n"
+               "# The same in earnest, and free the space.\n"
+               "{} repo forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --prune\n\n"
+               "# Everything of a host that is no more.\n"
+               "{} repo forget --host old --unsafe-allow-remove-all --prune");
 }
 
 }  // namespace salvor::cli

@@ -26,15 +26,35 @@ std::string current_key(RepoSession& session, const std::string& password) {
   return {};
 }
 
-std::string new_password(RepoSession& session, const std::string& file) {
-  if (!file.empty()) return read_password_file(file);
-  // The current one comes from flags or environment; the new one must be typed.
-  RepoFlags flags;
-  RepoCommon common{session.context(), flags};
-  unsetenv("RESTIC_PASSWORD");
-  unsetenv("RESTIC_PASSWORD_FILE");
-  unsetenv("RESTIC_PASSWORD_COMMAND");
-  return RepoSession(common).password(true);
+struct NewKeyFlags {
+  std::string password_file;
+  bool no_password = false;
+  repository::KeyOwner owner;
+
+  void add_to(CLI::App* command) {
+    command->add_option("--new-password-file", password_file, "file from which to read the new password")
+        ->type_name("file");
+    command->add_flag("--new-insecure-no-password", no_password,
+                      "add an empty password for the repository (insecure)");
+    command->add_option("--user", owner.username, "the username for new key")->type_name("string");
+    command->add_option("--host", owner.hostname, "the hostname for new key")->type_name("string");
+  }
+};
+
+std::string new_password(RepoSession& session, const NewKeyFlags& flags) {
+  if (flags.no_password && !flags.password_file.empty()) {
+    throw base::Error(ErrorCode::kInvalidArgument,
+                      "only either --new-password-file or --new-insecure-no-password may be specified");
+  }
+  if (flags.no_password) return {};
+  const std::string password = flags.password_file.empty() ? ask_new_password(session.context().err)
+                                                           : read_password_file(flags.password_file);
+  if (password.empty()) {
+    throw base::Error(ErrorCode::kInvalidArgument,
+                      "an empty password is not allowed by default. Pass the flag "
+                      "`--new-insecure-no-password` to disable this check");
+  }
+  return password;
 }
 
 std::string created_text(const codec::Json& key) {
@@ -61,7 +81,7 @@ int run_list(RepoSession& session) {
                    codec::get_string(key, {"hostname"}), created_text(key)});
     codec::Json json;
     json["current"] = file.name == current;
-    json["id"] = id;
+    json["id"] = file.name;
     json["userName"] = codec::get_string(key, {"username"});
     json["hostName"] = codec::get_string(key, {"hostname"});
     json["created"] = created_text(key);
@@ -75,17 +95,23 @@ int run_list(RepoSession& session) {
   return 0;
 }
 
-std::string add_key(RepoSession& session, const std::string& password_file) {
-  const std::string password = new_password(session, password_file);
-  if (password.empty()) throw base::Error(ErrorCode::kInvalidArgument, "an empty password is not allowed");
+std::string add_key(RepoSession& session, const NewKeyFlags& flags) {
+  const std::string password = new_password(session, flags);
   repository::Repository& repository = session.repository();
-  return repository::add_key_file(repository.store(), repository.master_key(), password,
-                                  repository.environment(), session.cancel());
+  const std::string name = repository::add_key_file(repository.store(), repository.master_key(), password,
+                                                    repository.environment(), session.cancel(), flags.owner);
+  // Before anyone relies on it, and before the old one goes.
+  const std::string stored = repository.store().get(key_object(name), session.cancel());
+  if (!repository::decode_key_file(stored, password, name)) {
+    repository.remove_file(FileKind::kKey, name, session.cancel());
+    base::fail(ErrorCode::kInternal, "the new key {} does not open the repository and was removed", name);
+  }
+  return name;
 }
 
-int run_add(RepoSession& session, const std::string& password_file) {
+int run_add(RepoSession& session, const NewKeyFlags& flags) {
   session.lock(repository::LockMode::kShared);
-  const std::string id = add_key(session, password_file);
+  const std::string id = add_key(session, flags);
   if (session.text()) session.print("saved new key with ID {}\n", id);
   return 0;
 }
@@ -110,11 +136,11 @@ int run_remove(RepoSession& session, const std::string& prefix) {
   return 0;
 }
 
-int run_passwd(RepoSession& session, const std::string& password_file) {
+int run_passwd(RepoSession& session, const NewKeyFlags& flags) {
   const std::string password = session.password();
   session.lock(repository::LockMode::kExclusive);
   const std::string before = current_key(session, password);
-  const std::string after = add_key(session, password_file);
+  const std::string after = add_key(session, flags);
   if (!before.empty() && before != after)
     session.repository().remove_file(FileKind::kKey, before, session.cancel());
   if (session.text()) session.print("saved new key as {}\n", after);
@@ -127,20 +153,26 @@ void add_key_command(CLI::App& repo, const RepoCommonPointer& common) {
   CLI::App* key = repo.add_subcommand("key", "Manage keys (passwords)");
   key->fallthrough();
   key->require_subcommand(1);
-  const auto password_file = std::make_shared<std::string>();
+  const auto flags = std::make_shared<NewKeyFlags>();
   const auto id = std::make_shared<std::string>();
-  add_repo_command(*key, common, "list", "List keys (passwords)", run_list);
-  CLI::App* add =
-      add_repo_command(*key, common, "add", "Add a new key (password) to the repository",
-                       [password_file](RepoSession& session) { return run_add(session, *password_file); });
-  add->add_option("--new-password-file", *password_file, "file from which to read the new password");
+  CLI::App* list = add_repo_command(*key, common, "list", "List keys (passwords)", run_list);
+  add_examples(list, "{} repo key list\n{} repo key list --json");
+  CLI::App* add = add_repo_command(*key, common, "add",
+                                   "Add a new key (password) to the repository; returns the new key ID",
+                                   [flags](RepoSession& session) { return run_add(session, *flags); });
+  flags->add_to(add);
+  add_examples(add,
+               "# Asks for the new password.\n{} repo key add\n\n"
+               "# For another machine.\n{} repo key add --new-password-file new --user backup --host web");
   CLI::App* remove = add_repo_command(*key, common, "remove", "Remove key ID (password) from the repository",
                                       [id](RepoSession& session) { return run_remove(session, *id); });
-  remove->add_option("id", *id, "key ID")->required();
+  remove->add_option("ID", *id, "key ID, or how it begins")->required();
+  add_examples(remove, "{} repo key remove 354ec10b");
   CLI::App* passwd = add_repo_command(
       *key, common, "passwd", "Change key (password); creates a new key ID and removes the old key ID",
-      [password_file](RepoSession& session) { return run_passwd(session, *password_file); });
-  passwd->add_option("--new-password-file", *password_file, "file from which to read the new password");
+      [flags](RepoSession& session) { return run_passwd(session, *flags); });
+  flags->add_to(passwd);
+  add_examples(passwd, "{} repo key passwd --new-password-file new");
 }
 
 }  // namespace salvor::cli

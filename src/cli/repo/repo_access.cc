@@ -141,6 +141,14 @@ std::string environment_value(const std::string& name) {
   return value == nullptr ? "" : value;
 }
 
+std::string ask_new_password(std::FILE* err) {
+  std::string password = ask_password("enter new password: ", err);
+  if (isatty(STDIN_FILENO) != 0 && ask_password("enter password again: ", err) != password) {
+    throw base::Error(ErrorCode::kInvalidArgument, "passwords do not match");
+  }
+  return password;
+}
+
 std::string read_password_file(const std::string& path) {
   const auto text = base::read_file_if_exists(path);
   if (!text) base::fail(ErrorCode::kNotFound, "{} does not exist", path);

@@ -48,6 +48,8 @@ std::shared_ptr<storage::ObjectStore> open_store(RepoSession& session, const Rep
 // Throws OpenFailure when there is no repository or the password is wrong.
 std::unique_ptr<repository::Repository> open_repository(RepoSession& session, const RepositoryAccess& access);
 
+// Asks for a new password, on a terminal twice.
+std::string ask_new_password(std::FILE* err);
 // A password from a file, without the white space around it.
 std::string read_password_file(const std::string& path);
 // "" when it is not set.

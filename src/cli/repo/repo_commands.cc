@@ -93,12 +93,14 @@ void register_repo_commands(CLI::App& repo, RepoContext& context) {
   const auto common = std::make_shared<RepoCommon>(RepoCommon{context, {}});
   add_global_flags(repo, common->flags);
   repo.require_subcommand(1);
-  for (const auto add : {add_backup_command,     add_cache_command,     add_cat_command,   add_check_command,
-                         add_completion_command, add_diff_command,      add_dump_command,  add_find_command,
-                         add_forget_command,     add_generate_command,  add_init_command,  add_key_command,
-                         add_list_command,       add_ls_command,        add_mount_command, add_prune_command,
-                         add_restore_command,    add_snapshots_command, add_stats_command, add_tag_command,
-                         add_unlock_command,     add_version_command}) {
+  for (const auto add :
+       {add_backup_command,     add_cache_command,     add_cat_command,    add_check_command,
+        add_completion_command, add_diff_command,      add_dump_command,   add_find_command,
+        add_forget_command,     add_generate_command,  add_init_command,   add_key_command,
+        add_list_command,       add_ls_command,        add_mount_command,  add_prune_command,
+        add_restore_command,    add_snapshots_command, add_stats_command,  add_tag_command,
+        add_unlock_command,     add_version_command,   add_copy_command,   add_rewrite_command,
+        add_repair_command,     add_recover_command,   add_migrate_command}) {
     add(repo, common);
   }
 }

@@ -86,6 +86,15 @@ repository::Repository& RepoSession::repository() {
 void RepoSession::lock(repository::LockMode mode, bool may_skip) {
   repository::Repository& target = repository();
   if (flags_.no_lock && may_skip) return;
+  lock_ = std::make_unique<repository::LockGuard>(target, lock_options(mode), context_.cancel);
+}
+
+std::unique_ptr<repository::LockGuard> RepoSession::lock_beside(repository::Repository& repository,
+                                                                repository::LockMode mode) const {
+  return std::make_unique<repository::LockGuard>(repository, lock_options(mode), context_.cancel);
+}
+
+repository::LockOptions RepoSession::lock_options(repository::LockMode mode) const {
   repository::LockOptions options;
   options.mode = mode;
   if (!flags_.retry_lock.empty()) {
@@ -94,7 +103,7 @@ void RepoSession::lock(repository::LockMode mode, bool may_skip) {
       base::fail(ErrorCode::kInvalidArgument, "--retry-lock: \"{}\" is no duration", flags_.retry_lock);
     options.retry_for = *duration;
   }
-  lock_ = std::make_unique<repository::LockGuard>(target, options, context_.cancel);
+  return options;
 }
 
 base::CancelToken RepoSession::cancel() const {

@@ -62,6 +62,9 @@ class RepoSession {
   repository::Repository& repository();
   // Until the session ends. Nothing with --no-lock, which only readers may pass on.
   void lock(repository::LockMode mode, bool may_skip = false);
+  // A lock on a repository that is opened beside the session's own. Its loss cancels nothing but itself.
+  std::unique_ptr<repository::LockGuard> lock_beside(repository::Repository& repository,
+                                                     repository::LockMode mode) const;
   // The lock's token, or before there is a lock the context's.
   base::CancelToken cancel() const;
 
@@ -89,6 +92,8 @@ class RepoSession {
   base::Logger logger_;
   std::unique_ptr<repository::Repository> repository_;
   std::unique_ptr<repository::LockGuard> lock_;
+
+  repository::LockOptions lock_options(repository::LockMode mode) const;
 };
 
 // Adds a subcommand; `body` returns the exit code and may throw. `description` is one line.

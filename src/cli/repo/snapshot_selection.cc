@@ -50,8 +50,10 @@ const Snapshot& find_one(const std::vector<Snapshot>& snapshots, const std::stri
 }  // namespace
 
 void SnapshotFilter::add_to(CLI::App* command) {
+  // forget's -H is --keep-hourly.
+  const bool taken = command->get_option_no_throw("-H") != nullptr;
   add_list_option(
-      command, "-H,--host", hosts,
+      command, taken ? "--host" : "-H,--host", hosts,
       "only consider snapshots for this host (can be specified multiple times, use empty string to "
       "unset default value) (default: $RESTIC_HOST)",
       "host");
@@ -97,7 +99,11 @@ std::vector<std::vector<std::string>> split_tag_lists(const std::vector<std::str
 }
 
 std::vector<Snapshot> load_snapshots(RepoSession& session) {
-  return session.repository().list_snapshots(
+  return load_snapshots(session, session.repository());
+}
+
+std::vector<Snapshot> load_snapshots(RepoSession& session, repository::Repository& repository) {
+  return repository.list_snapshots(
       [&session](const std::string& file, const base::Error& error) {
         session.print_error("Ignoring {}: {}\n", file, error.message());
       },
@@ -106,7 +112,13 @@ std::vector<Snapshot> load_snapshots(RepoSession& session) {
 
 std::vector<Snapshot> select_snapshots(RepoSession& session, const std::vector<std::string>& arguments,
                                        const SnapshotFilter& filter) {
-  std::vector<Snapshot> all = load_snapshots(session);
+  return select_snapshots_in(session, session.repository(), arguments, filter);
+}
+
+std::vector<Snapshot> select_snapshots_in(RepoSession& session, repository::Repository& repository,
+                                          const std::vector<std::string>& arguments,
+                                          const SnapshotFilter& filter) {
+  std::vector<Snapshot> all = load_snapshots(session, repository);
   if (arguments.empty()) {
     std::erase_if(all, [&](const Snapshot& snapshot) { return !filter.matches(snapshot); });
     return all;

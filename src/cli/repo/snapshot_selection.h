@@ -28,11 +28,17 @@ std::vector<std::vector<std::string>> split_tag_lists(const std::vector<std::str
 
 // All readable snapshots, ascending by time; others are warned of.
 std::vector<repository::Snapshot> load_snapshots(RepoSession& session);
+std::vector<repository::Snapshot> load_snapshots(RepoSession& session, repository::Repository& repository);
 // Those named (each once, "latest" among those that match), or all that match the filter. An argument that
 // names none is warned of.
 std::vector<repository::Snapshot> select_snapshots(RepoSession& session,
                                                    const std::vector<std::string>& arguments,
                                                    const SnapshotFilter& filter);
+// As select_snapshots, of another repository than the session's.
+std::vector<repository::Snapshot> select_snapshots_in(RepoSession& session,
+                                                      repository::Repository& repository,
+                                                      const std::vector<std::string>& arguments,
+                                                      const SnapshotFilter& filter);
 struct SelectedFolder {
   repository::Snapshot snapshot;
   std::string folder;  // behind the colon; may be empty
