@@ -103,6 +103,11 @@ class SeedSchedulesTest : public ControllersTest {
  protected:
   SeedSchedulesTest() {
     clock_.set(kStart);
+    // A hundred thousand events of no interest.
+    api_.on_request([](const net::ServerRequest& request) {
+      if (request.method == "POST" && request.path.ends_with("/events"))
+        base::fail(base::ErrorCode::kUnavailable, "no events");
+    });
     // The simulation wakes everything exactly when it is due.
     options_.schedule_resync = kDay;
     options_.garbage_collection_frequency = 365 * kDay;
