@@ -313,12 +313,22 @@ void RestoreController::run_engine(Stored<velero::Restore>& restore,
     value.status.warnings = static_cast<int>(outcome.results.warnings.count());
     if (outcome.hooks.hooks_attempted > 0) value.status.hook_status = outcome.hooks;
     value.status.phase = value.status.errors > 0 ? phase::kPartiallyFailed : phase::kCompleted;
+    // The objects are restored: a bucket that does not take the reports any more does not change that.
+    const auto upload = [&](const std::string& key, const std::string& text) {
+      try {
+        store.put_restore_object(key, text, cancel);
+      } catch (const base::Error& error) {
+        if (error.code() == base::ErrorCode::kCancelled) throw;
+        logger.warning("cannot upload {}: {}", key, error.message());
+        ++value.status.warnings;
+      }
+    };
     base::StringSink list;
     outcome.resources.write_json(list);
-    store.put_restore_object(velero::restore_key::resource_list(name), list.data());
-    store.put_restore_object(velero::restore_key::item_operations(name), "[]");
-    store.put_restore_object(velero::restore_key::volume_info(name), codec::to_json(outcome.volume_info));
-    store.put_restore_object(velero::restore_key::results(name), codec::to_json(outcome.results.to_json()));
+    upload(velero::restore_key::resource_list(name), list.data());
+    upload(velero::restore_key::item_operations(name), "[]");
+    upload(velero::restore_key::volume_info(name), codec::to_json(outcome.volume_info));
+    upload(velero::restore_key::results(name), codec::to_json(outcome.results.to_json()));
   } catch (const std::exception& error) {
     logger.error("restore failed: {}", base::describe(error));
     upload_log();

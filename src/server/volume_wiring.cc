@@ -237,10 +237,13 @@ class VolumeWiring {
 
   // Velero makes the Secret when there is none.
   std::string password(const CancelToken& cancel) {
-    try {
-      return context_.stores.secret_value(volumes::kRepositorySecret, volumes::kRepositorySecretKey, cancel);
-    } catch (const base::Error& error) {
-      if (error.code() != ErrorCode::kNotFound) throw;
+    // The second is its name up to Velero 1.9.
+    for (const char* secret : {volumes::kRepositorySecret, "velero-restic-credentials"}) {
+      try {
+        return context_.stores.secret_value(secret, volumes::kRepositorySecretKey, cancel);
+      } catch (const base::Error& error) {
+        if (error.code() != ErrorCode::kNotFound) throw;
+      }
     }
     try {
       context_.client.create(
