@@ -91,7 +91,7 @@ void add_migrate_command(CLI::App& repo, const RepoCommonPointer& common) {
   CLI::App* command =
       add_repo_command(repo, common, "migrate", "Apply migrations",
                        [=](RepoSession& session) { return run_migrate(session, *names, *force); });
-  command->add_option("migration name", *names, "migrations to apply (default: list them)");
+  command->add_option("migration-name", *names, "migrations to apply (default: list them)");
   command->add_flag("-f,--force", *force, "apply a migration a second time");
   add_examples(command,
                "# What there is for this repository.\n{} repo migrate\n\n"

@@ -167,7 +167,7 @@ void add_repair_snapshots(CLI::App& repair, const RepoCommonPointer& common) {
   CLI::App* command =
       add_repo_command(repair, common, "snapshots", "Repair snapshots",
                        [flags](RepoSession& session) { return run_repair_snapshots(session, *flags); });
-  command->add_option("snapshot ID", flags->ids, "snapshots to repair (default: all)");
+  command->add_option("snapshotID", flags->ids, "snapshots to repair (default: all)");
   flags->filter.add_to(command);
   command->add_flag("-n,--dry-run", flags->dry_run, "do not do anything, just print what would be done");
   command->add_flag("--forget", flags->forget,
