@@ -65,7 +65,8 @@ RewrittenTree TreeRewriter::rewrite_readable(const std::string& path, const Blob
   for (; reader.next(node); node = {}) {
     if (!first && node.name <= last) base::fail(ErrorCode::kCorrupt, "tree {}: nodes out of order", id.hex());
     last = node.name;
-    encoded.assign(first ? "" : ",");
+    encoded.clear();
+    if (!first) encoded += ',';
     encode_node_as_read(encoded, node);
     as_read.update(encoded);
     const std::string_view unchanged = std::string_view(encoded).substr(first ? 0 : 1);
