@@ -47,7 +47,7 @@ void write_at(int fd, std::string_view data, std::uint64_t offset, const Planned
   }
 }
 
-// Writes all but the blocks of zeros.
+// Writes everything but the blocks of zeros.
 void write_sparse(int fd, std::string_view data, std::uint64_t offset, const PlannedFile& file) {
   while (!data.empty()) {
     const std::size_t to_boundary = kHole - offset % kHole;

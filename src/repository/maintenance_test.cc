@@ -130,7 +130,7 @@ TEST_F(Maintenance, CheckOfSomeSnapshotsReadsWhatTheyNeed) {
   EXPECT_EQ(report.snapshots, 1U);
   EXPECT_EQ(report.packs_read, 2U);
   EXPECT_EQ(check_first("100%").packs_read, 2U);
-  // Damage elsewhere is not looked for, damage of the packs' sizes is.
+  // Damage elsewhere is not looked for.
   const auto location =
       repository_->locate({BlobType::kTree, repository_->find_snapshot("latest").tree}).front();
   testing::flip_bit(*store_, object_key(FileKind::kPack, location.pack.hex()), 40);

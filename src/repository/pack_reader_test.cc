@@ -36,7 +36,7 @@ class PackReading : public ::testing::TestWithParam<bool> {
     contents_[blob.id] = std::move(data);
   }
 
-  // Small and large ones, some that compress and some that do not, in several packs.
+  // Small and large ones, some of which compress, in several packs.
   void save_many() {
     save("");
     save("x");

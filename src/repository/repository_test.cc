@@ -123,6 +123,17 @@ TEST(Repository, TellsAWrongPasswordFromAMissingRepository) {
             ErrorCode::kAlreadyExists);
 }
 
+TEST(Repository, AKeyTellsWhoseItIs) {
+  Fixture fixture;
+  const auto store = fixture.memory_store();
+  const auto repository = fixture.create(store);
+  const std::string name = add_key_file(*store, repository->master_key(), "another", fixture.environment(),
+                                        {}, {.username = "me", .hostname = "web"});
+  const std::string file = store->get("keys/" + name);
+  EXPECT_NE(file.find(R"("username":"me","hostname":"web")"), std::string::npos) << file;
+  EXPECT_TRUE(decode_key_file(file, "another", name));
+}
+
 TEST(Repository, OpensWithAnyGoodKeyAndNamesADamagedOneOtherwise) {
   Fixture fixture;
   const auto store = fixture.memory_store();
