@@ -25,9 +25,9 @@ class Result:
         return f"exit {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
 
 
-def run(*argv, env=None, stdin=None, timeout=180, check=False):
+def run(*argv, env=None, stdin=None, timeout=180, check=False, cwd=None):
     done = subprocess.run([str(a) for a in argv], env={**os.environ, **(env or {})}, input=stdin, text=True,
-                          capture_output=True, timeout=timeout)
+                          errors="surrogateescape", capture_output=True, timeout=timeout, cwd=cwd)
     result = Result(done)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, argv))}: {result}")
