@@ -1,5 +1,6 @@
 // The files of a batch that is restored, and which parts of which packs they need. Filled by one thread, then
-// arranged and read by several; a file's changing members are guarded by its mutex.
+// arranged and read by several; a file's changing members are guarded by its mutex. Whoever starts the batch
+// owns it until all its tasks are done. Never fails.
 #pragma once
 
 #include <cstdint>
