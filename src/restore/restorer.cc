@@ -264,6 +264,8 @@ class Restorer {
 
   void ensure_namespace(const std::string& target, const std::string& source) {
     if (target.empty() || !namespaces_.ensure(target, source, cancel_)) return;
+    recorder_.expect_items(1);
+    recorder_.item_done(true);
     PlannedObject entry{"namespaces", "v1", "Namespace", {"", source}, {"", target}, "create", "", {}};
     recorder_.note(std::move(entry), "created");
   }

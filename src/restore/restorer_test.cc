@@ -117,7 +117,7 @@ TEST_F(RestoreTest, CreatesObjectsInTheirMappedNamespaceWithTheRestoresLabels) {
   EXPECT_EQ((*created)["metadata"]["labels"]["velero.io/restore-name"], "r1");
   EXPECT_NE((*created)["metadata"]["uid"], "old");
   EXPECT_FALSE(cluster_.find(kConfigMaps, {"app", "c"}));
-  EXPECT_EQ(outcome.progress.items_restored, 1);
+  EXPECT_EQ(outcome.progress.items_restored, 2);  // the namespace too
 }
 
 TEST_F(RestoreTest, AnExistingObjectThatDiffersIsAWarningOrUpdatedAsThePolicySays) {
@@ -162,7 +162,7 @@ TEST_F(RestoreTest, AMissingKindIsOneWarningAndTheRestGoesOn) {
               ElementsAre("could not restore 2 objects of widgets.example.io: the cluster has no such kind"));
   EXPECT_THAT(all_of(outcome.results.errors), IsEmpty());
   EXPECT_TRUE(cluster_.find(kConfigMaps, {"app", "c"}));
-  EXPECT_EQ(outcome.progress.total_items, 1);
+  EXPECT_EQ(outcome.progress.total_items, 2);  // the namespace too
 }
 
 TEST_F(RestoreTest, AVersionThatTheClusterDoesNotServeIsAnErrorOfThatObject) {
@@ -265,7 +265,7 @@ TEST_F(RestoreTest, OrSelectorsTakeWhatAnyOfThemMatches) {
   }
   restore_.spec.or_label_selectors = {kube::LabelSelector::parse("x=a"), kube::LabelSelector::parse("x=b")};
   const auto outcome = run();
-  EXPECT_EQ(outcome.progress.total_items, 2);
+  EXPECT_EQ(outcome.progress.total_items, 3);  // the namespace too
   EXPECT_FALSE(cluster_.find(kConfigMaps, {"app", "c-c"}));
   EXPECT_TRUE(cluster_.find(kConfigMaps, {"app", "c-b"}));
 }
