@@ -63,6 +63,8 @@ BackupDetails bucket_details(CommandContext& context, velero::BackupStore& store
   load(extra.volumes_error, [&] {
     extra.pod_volume_backups = store.get_pod_volume_backups(name, context.cancel);
     extra.volumes = store.get_volume_info(name, context.cancel);
+    if (extra.volumes->empty())
+      extra.volumes = volumes_of_snapshots(store.get_volume_snapshots(name, context.cancel));
   });
   if (details) {
     load(extra.resource_list_error, [&] {

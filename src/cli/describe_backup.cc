@@ -66,7 +66,9 @@ void describe_pod_volumes(std::string& out, const std::vector<velero::PodVolumeB
     line(out, "  Pod Volume Backups: <none included>");
     return;
   }
-  line(out, "  Pod Volume Backups - {}{}:", backups.front().spec.uploader_type,
+  // Velero before 1.10 knew restic only and names no uploader.
+  const std::string& uploader = backups.front().spec.uploader_type;
+  line(out, "  Pod Volume Backups - {}{}:", uploader.empty() ? "restic" : uploader,
        details ? "" : " (specify --details for more information)");
   std::map<std::string, std::map<std::string, std::vector<std::string>>> by_phase;
   std::map<std::string, int> counts;
@@ -240,6 +242,23 @@ Json status_json(const velero::Backup& backup, const BackupDetails& extra, bool 
 
 }  // namespace
 
+std::vector<velero::VolumeInfo> volumes_of_snapshots(const std::vector<velero::NativeSnapshot>& snapshots) {
+  std::vector<velero::VolumeInfo> volumes;
+  for (const auto& snapshot : snapshots) {
+    auto& info = volumes.emplace_back();
+    info.pv_name = snapshot.spec.persistent_volume_name;
+    info.backup_method = "NativeSnapshot";
+    info.result = snapshot.status.phase == velero::phase::kCompleted ? "succeeded" : "failed";
+    info.native_snapshot_info = velero::NativeSnapshotInfo{
+        .snapshot_handle = snapshot.status.provider_snapshot_id,
+        .volume_type = snapshot.spec.volume_type,
+        .volume_az = snapshot.spec.volume_az,
+        .iops = snapshot.spec.volume_iops ? std::to_string(*snapshot.spec.volume_iops) : "",
+        .phase = snapshot.status.phase};
+  }
+  return volumes;
+}
+
 BackupDetails load_details(CommandContext& context, const velero::Backup& backup, bool details,
                            const DownloadOptions& options) {
   BackupDetails extra;
@@ -266,6 +285,15 @@ BackupDetails load_details(CommandContext& context, const velero::Backup& backup
                                         for (const auto& element : json)
                                           extra.volumes->push_back(velero::VolumeInfo::from_json(element));
                                       });
+  if (extra.volumes_error == "file not found") {
+    extra.volumes_error = download_json(context, velero::download_target::kBackupVolumeSnapshots, name,
+                                        options, [&](const Json& json) {
+                                          std::vector<velero::NativeSnapshot> snapshots;
+                                          for (const auto& element : json)
+                                            snapshots.push_back(velero::NativeSnapshot::from_json(element));
+                                          extra.volumes = volumes_of_snapshots(snapshots);
+                                        });
+  }
   if (details) {
     extra.resource_list_error = download_json(
         context, velero::download_target::kBackupResourceList, name, options,

@@ -25,6 +25,9 @@ struct BackupDetails {
   std::string results_error, volumes_error, resource_list_error;
 };
 
+// What backups before Velero 1.13 say about volumes in place of a volume info.
+std::vector<velero::VolumeInfo> volumes_of_snapshots(const std::vector<velero::NativeSnapshot>& snapshots);
+
 BackupDetails load_details(CommandContext& context, const velero::Backup& backup, bool details,
                            const DownloadOptions& options);
 
