@@ -393,7 +393,7 @@ RestoreReport restore_snapshot(Repository& repository, const repository::Snapsho
                                const std::function<void(const RestoreProgress&)>& progress,
                                base::Logger logger, const base::CancelToken& cancel) {
   (void)logger;
-  repository.load_index(cancel);
+  repository::load_readable_index(repository, cancel);
   const BlobId root = find_subtree(repository, snapshot.tree, request.subfolder, cancel);
   Restorer restorer(repository, request, progress, cancel);
   return restorer.run(root, snapshot);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "repository/in_flight.h"
+#include "repository/key.h"
 #include "repository/pack_check.h"
 #include "repository/pack_contents.h"
 #include "repository/size_text.h"
@@ -83,6 +84,7 @@ class Check {
         cancel_);
     if (options_.only) std::erase_if(snapshots, [&](const Snapshot& one) { return !options_.only(one); });
     report_.snapshots = snapshots.size();
+    check_keys();
     load_index();
     const PackContents contents(repository_.index());
     check_packs(contents);
@@ -98,6 +100,18 @@ class Check {
   }
   void progress(std::string_view phase, std::uint64_t done, std::uint64_t total) {
     if (observer_) observer_({std::string(phase), done, total});
+  }
+
+  // A damaged one locks somebody out.
+  void check_keys() {
+    for (const StoredFile& file : repository_.list_files(FileKind::kKey, cancel_)) {
+      try {
+        check_key_file(repository_.store(), file.name, cancel_);
+      } catch (const base::Error& failure) {
+        if (failure.code() != ErrorCode::kCorrupt && failure.code() != ErrorCode::kUnsupported) throw;
+        (failure.code() == ErrorCode::kCorrupt ? report_.errors : report_.hints).push_back(failure.message());
+      }
+    }
   }
 
   void load_index() {
@@ -172,11 +186,15 @@ class Check {
     report_.broken_packs.push_back(id);
   }
 
+  // What no index names may lie in a pack that no index names.
+  void suspect_orphans() { report_.suggest_repair_index |= report_.orphaned_packs != 0; }
+
   void check_snapshots(const std::vector<Snapshot>& snapshots) {
     std::vector<BlobId> roots;
     for (const Snapshot& snapshot : snapshots) {
       roots.push_back(snapshot.tree);
       if (!repository_.index().find({BlobType::kTree, snapshot.tree})) {
+        suspect_orphans();
         error("snapshot {}: its tree {} is in no index", snapshot.id.hex(), snapshot.tree.hex());
       }
     }
@@ -184,6 +202,7 @@ class Check {
     WalkObserver observer;
     observer.on_missing = [&](const BlobHandle& blob, const std::optional<BlobId>& by) {
       if (!by || !missing.insert(blob).second) return;  // roots were reported with their snapshot
+      suspect_orphans();
       error("tree {}: {} blob {} is in no index", by->hex(), blob.type == BlobType::kTree ? "tree" : "data",
             blob.id.hex());
     };

@@ -154,17 +154,20 @@ std::string add_key_file(storage::ObjectStore& store, const codec::SealKey& mast
 
 namespace {
 
-std::optional<codec::SealKey> load_key_file(storage::ObjectStore& store, const std::string& name,
-                                            std::string_view password, const base::CancelToken& cancel) {
+KeyFile load_key_file(storage::ObjectStore& store, const std::string& name, const base::CancelToken& cancel) {
   const std::string key = object_key(FileKind::kKey, name);
   const auto fits = [&](const std::string& file) { return codec::to_hex(codec::sha256(file)) == name; };
   std::string file = store.get(key, cancel);
   if (!fits(file)) file = store.get(key, cancel);  // once more: the damage may have happened on the way
   if (!fits(file)) base::fail(ErrorCode::kCorrupt, "key {}: the file does not match its name", name);
-  return decode_key_file(file, password, name);
+  return parse_key_file(file, name);
 }
 
 }  // namespace
+
+void check_key_file(storage::ObjectStore& store, const std::string& name, const base::CancelToken& cancel) {
+  load_key_file(store, name, cancel);
+}
 
 codec::SealKey open_master_key(storage::ObjectStore& store, std::string_view password,
                                const base::CancelToken& cancel, std::string_view hint) {
@@ -186,7 +189,8 @@ codec::SealKey open_master_key(storage::ObjectStore& store, std::string_view pas
   for (const std::string& name : names) {
     cancel.check();
     try {
-      if (const auto master = load_key_file(store, name, password, cancel)) return *master;
+      const KeyFile file = load_key_file(store, name, cancel);
+      if (const auto master = open_key_file(file, password, name)) return *master;
     } catch (const base::Error& error) {
       if (error.code() == ErrorCode::kNotFound) continue;  // removed since the listing
       if (error.code() != ErrorCode::kCorrupt && error.code() != ErrorCode::kUnsupported) throw;

@@ -48,6 +48,8 @@ std::optional<codec::SealKey> decode_key_file(std::string_view json, std::string
 std::string add_key_file(storage::ObjectStore& store, const codec::SealKey& master, std::string_view password,
                          const Environment& environment, const base::CancelToken& cancel,
                          const KeyOwner& owner = {});
+// What can be told without a password: throws kCorrupt when the file does not match its name or is malformed.
+void check_key_file(storage::ObjectStore& store, const std::string& name, const base::CancelToken& cancel);
 // Tries up to 20 key files in the order of their names, before them the one whose name begins with `hint` if
 // there is just one. One that is damaged is passed over if another opens. Throws kUnauthenticated when none
 // opens, kCorrupt when none opens and one is damaged, kNotFound when there is none.

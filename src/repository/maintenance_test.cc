@@ -101,6 +101,9 @@ TEST_F(Maintenance, CheckNamesEveryKindOfDamage) {
   store_->put(index, index_file);
   testing::flip_bit(*store_, "snapshots/" + ids_[0].hex(), 50);
   expect_error("does not match its name", ids_[0].hex(), false);
+  const std::string another(64, 'a');
+  store_->put("keys/" + another, store_->get(testing::keys_below(*store_, "keys/").front()));
+  expect_error("does not match its name", another, false);
 }
 
 TEST_F(Maintenance, CheckReadsTheSubsetThatIsAskedFor) {

@@ -326,6 +326,15 @@ Snapshot StoredRepository::find_snapshot(const std::string& id_or_latest, const 
 // --- init and open
 // -------------------------------------------------------------------------------------------------
 
+void load_readable_index(Repository& repository, const base::CancelToken& cancel) {
+  repository.load_index_tolerantly(
+      [&](const std::string&, const base::Error& error) {
+        repository.environment().logger.warning(
+            "{}\nwhat only this file names will be missing; `repair index` brings it back", error.message());
+      },
+      cancel);
+}
+
 bool Repository::exists(storage::ObjectStore& store, const base::CancelToken& cancel) {
   return store.stat(kConfigKey, cancel).has_value();
 }

@@ -182,4 +182,7 @@ class Repository {
   virtual const OpenOptions& options() const = 0;
 };
 
+// For what only reads: a damaged index file is logged and left out, because what the others name can be read.
+void load_readable_index(Repository& repository, const base::CancelToken& cancel = {});
+
 }  // namespace salvor::repository

@@ -63,7 +63,11 @@ void print_advice(RepoSession& session, const repository::CheckReport& report) {
 void print_report(RepoSession& session, const repository::CheckReport& report) {
   for (const std::string& hint : report.hints) session.print_error("{}\n", hint);
   for (const std::string& error : report.errors) session.print_error("error: {}\n", error);
-  if (report.orphaned_packs != 0) {
+  if (report.suggest_repair_index) {
+    session.print_error(
+        "The index does not fit what is stored.\n"
+        "You can run `salvor repo repair index`, and then check again.\n");
+  } else if (report.orphaned_packs != 0) {
     session.print_error(
         "{} additional files were found in the repo, which likely contain duplicate data.\n"
         "This is non-critical, you can run `salvor repo prune` to correct this.\n",

@@ -86,7 +86,13 @@ repository::Repository& RepoSession::repository() {
 void RepoSession::lock(repository::LockMode mode, bool may_skip) {
   repository::Repository& target = repository();
   if (flags_.no_lock && may_skip) return;
-  lock_ = std::make_unique<repository::LockGuard>(target, lock_options(mode), context_.cancel);
+  try {
+    lock_ = std::make_unique<repository::LockGuard>(target, lock_options(mode), context_.cancel);
+  } catch (const base::Error& error) {
+    if (error.code() != ErrorCode::kPermissionDenied || !may_skip) throw;
+    throw base::Error(error.code(),
+                      error.message() + "\nhint: --no-lock reads a repository that cannot be written to");
+  }
 }
 
 std::unique_ptr<repository::LockGuard> RepoSession::lock_beside(repository::Repository& repository,
