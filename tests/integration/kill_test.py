@@ -6,6 +6,8 @@ kill_at.c, preloaded, is the killer. SALVOR_TEST_WHOLE=1 enumerates everything, 
 each command is sampled.
 """
 import concurrent.futures
+import itertools
+import json
 import os
 import pathlib
 import shutil
@@ -14,7 +16,9 @@ import subprocess
 import unittest
 
 from harness import BIN
-from repositories import PASSWORD, WHOLE, describe, noise, objects, restic, restored, salvor, scratch, snapshots, write
+from repositories import (PASSWORD, WHOLE, describe, has, noise, objects, restic, restored, rewrite, salvor, scratch,
+                          snapshots, write)
+from s3 import Killer, S3Service
 
 KILLER = pathlib.Path(os.environ["SALVOR_KILL_AT"]).resolve() if "SALVOR_KILL_AT" in os.environ else None
 SAMPLES = 4  # kills of a command when not whole
@@ -56,6 +60,10 @@ class World:
 def setUpModule():
     global world
     world = World()
+
+
+def needs(command):
+    return unittest.skipUnless(has(command), f"there is no command {command}")
 
 
 class State:
@@ -159,6 +167,10 @@ class Kill(unittest.TestCase):
             state.may_go = set(state.whole)
         self.enumerate(lambda s: ["-r", s.repository, "tag", "--add", "kept"], prepare)
 
+    @needs("copy")
+    def test_copy(self):
+        self.enumerate(lambda s: ["-r", s.other, "copy", "--from-repo", s.repository, "--pack-size", 4], target="other")
+
     # --- commands that remove ---
     def test_forget(self):
         def prepare(state):
@@ -189,6 +201,135 @@ class Kill(unittest.TestCase):
             salvor(state.repository, "key", "add", "--new-password-file", world.passwords)
             state.key = (set(objects(state.repository, "keys")) - before).pop().name
         self.enumerate(lambda s: ["-r", s.repository, "key", "remove", s.key], prepare)
+
+    # --- repairs ---
+    def pack_of_newest(self, state):
+        index = [i for i in objects(state.repository, "index") if i.name == world.index[2]][0]
+        document = json.loads(salvor(state.repository, "cat", "index", index.name).out)
+        return [p["id"] for p in document["packs"] if p["blobs"][0]["type"] == "data"][0]
+
+    def lose_a_pack(self, state):
+        pack = self.pack_of_newest(state)
+        (state.repository / "data" / pack[:2] / pack).unlink()
+        del state.whole[world.ids[2]]
+
+    @needs("repair")
+    def test_repair_index_after_a_lost_index_file(self):
+        def prepare(state):
+            (state.repository / "index" / world.index[2]).unlink()
+            state.whole = {s: state.whole[s] for s in world.ids[:2]}
+        self.enumerate(lambda s: ["-r", s.repository, "repair", "index"], prepare, damaged=True)
+
+    @needs("repair")
+    def test_repair_index_after_a_damaged_index_file_and_from_scratch(self):
+        def prepare(state):
+            path = state.repository / "index" / world.index[1]
+            rewrite(path, path.read_bytes()[:-1])
+        self.enumerate(lambda s: ["-r", s.repository, "repair", "index", "--read-all-packs"], prepare, damaged=True)
+
+    @needs("repair")
+    def test_repair_packs(self):
+        def prepare(state):
+            state.pack = self.pack_of_newest(state)
+            path = state.repository / "data" / state.pack[:2] / state.pack
+            data = bytearray(path.read_bytes())
+            data[100] ^= 1
+            rewrite(path, bytes(data))
+            del state.whole[world.ids[2]]
+        self.enumerate(lambda s: ["-r", s.repository, "repair", "packs", s.pack], prepare, damaged=True, clean_after=False)
+
+    @needs("repair")
+    def test_repair_snapshots(self):
+        def prepare(state):
+            self.lose_a_pack(state)
+            salvor(state.repository, "repair", "index")
+            state.invents = True
+        self.enumerate(lambda s: ["-r", s.repository, "repair", "snapshots", "--forget"], prepare, damaged=True)
+
+    # --- rewriting ---
+    @needs("rewrite")
+    def test_rewrite(self):
+        def prepare(state):
+            state.may_go, state.invents = set(state.whole), True
+        self.enumerate(lambda s: ["-r", s.repository, "rewrite", "--forget", "--exclude", "text"], prepare)
+
+    @needs("recover")
+    def test_recover(self):
+        def prepare(state):
+            (state.repository / "snapshots" / world.ids[1]).unlink()
+            del state.whole[world.ids[1]]
+            state.invents = True
+        self.enumerate(lambda s: ["-r", s.repository, "recover"], prepare)
+
+    @needs("migrate")
+    def test_migrate(self):
+        old = World(version=1)
+
+        def prepare(state):
+            shutil.rmtree(state.repository)
+            shutil.copytree(old.repository, state.repository)
+            state.whole, state.source = dict(old.trees), old.source
+        self.enumerate(lambda s: ["-r", s.repository, "migrate", "upgrade_repo_v2"], prepare)
+
+
+class KillOnS3(unittest.TestCase):
+    """Here a change may also have happened without the process learning of it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.service = S3Service()
+        cls.killer = Killer(cls.service)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.killer.close()
+        cls.service.close()
+
+    def env(self):
+        return {**os.environ, **self.service.env(), "RESTIC_PASSWORD": PASSWORD, "HOME": "/nonexistent"}
+
+    def enumerate(self, *command):
+        steps = itertools.count(1)
+        while True:
+            n = next(steps)
+            for when in ("before", "after"):
+                path = self.service.new_path()
+                direct, proxied = f"s3:{self.service.endpoint}/{path}", f"s3:{self.killer.endpoint}/{path}"
+                trees = {}
+                salvor(direct, "init", env=self.env())
+                for generation in range(2):
+                    world.fill(generation)
+                    salvor(direct, "backup", "--pack-size", 4, world.source, env=self.env())
+                    new = [s for s in snapshots(direct, env=self.env()) if s not in trees]
+                    trees[new[0]] = describe(world.source)
+                world.fill(2)
+                argv = [BIN / "salvor", "repo", "--no-cache", "-r", proxied, *command]
+                code, changes, output = self.killer.run(argv, self.env(), n, when)
+                self.assertEqual(code, -signal.SIGKILL if n <= changes else 0, output)
+                what = f"killed {when} request {n}: {output}"
+                for again in range(2):
+                    check = salvor(direct, "check", "--read-data", env=self.env(), check=False)
+                    self.assertEqual(check.code, 0, f"{what}\n{check}")
+                    check = restic(direct, "check", "--no-lock", env=self.env(), check=False)
+                    self.assertEqual(check.code, 0, f"{what}\n{check}")
+                    there = set(snapshots(direct, env=self.env()))
+                    self.assertLessEqual(set(trees) if command[0] == "backup" else {new[0]}, there, what)
+                    for snapshot in set(trees) & there:
+                        _, found = restored(direct, snapshot, world.source, env=self.env())
+                        self.assertEqual(found, trees[snapshot], what)
+                    salvor(direct, *command, env=self.env())
+            if n > changes:
+                print(f"{self.id().split('.')[-1]}: {changes} requests, before and after each", flush=True)
+                return
+            if not WHOLE:
+                for _ in range(changes // 3):
+                    next(steps)
+
+    def test_backup(self):
+        self.enumerate("backup", "--pack-size", "4", str(world.source))
+
+    def test_forget_and_prune(self):
+        self.enumerate("forget", "--keep-last", "1", "--prune", "--max-unused", "0")
 
 
 if __name__ == "__main__":

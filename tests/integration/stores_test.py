@@ -63,6 +63,7 @@ class Stores(unittest.TestCase):
             run("mount", "-o", "remount,ro,bind", self.repository, check=True)
             for command in (("backup", self.source), ("snapshots",), ("prune",), ("key", "add")):
                 self.refused(1, "Read-only file system", command=command)
+            self.refused(1, "--no-lock")
             self.assertEqual(len(snapshots(self.repository)), 1)
             _, found = restored(self.repository, "latest", self.source)
             self.assertEqual(found, describe(self.source))
