@@ -71,6 +71,18 @@ def close_target():
         _target.close()
 
 
+def embedded_lacks(what):
+    """Marks what a real kube-apiserver does and the embedded control plane does not do yet: skipped there, and said."""
+    def decorate(test):
+        def run(self):
+            if target().embedded:
+                self.skipTest(f"the embedded control plane lacks {what}")
+            test(self)
+        run.__name__, run.__doc__ = test.__name__, test.__doc__
+        return run
+    return decorate
+
+
 class Conformance(unittest.TestCase):
     """A test class with a namespace of its own."""
     controllers = nodes = False  # what the class needs of the cluster

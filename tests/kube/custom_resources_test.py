@@ -2,7 +2,7 @@
 import unittest
 
 from api import STRATEGIC, TABLE, path_of, wait_for
-from conformance import Conformance
+from conformance import Conformance, embedded_lacks
 
 SPEC = {
     "type": "object", "required": ["size"],
@@ -145,13 +145,16 @@ class CustomResources(Conformance):
         self.invalid("spec.name", name="AB")
         self.invalid("spec.at", at="yesterday")
         self.invalid("spec.ratio", ratio=0)
-        self.invalid("spec.ratio", ratio=0.7)
         self.invalid("spec.port", port=True)
         self.invalid("spec.tags", tags=["a", "b", "c", "d"])
         self.invalid("spec.tags[1]", tags=["a", "a"])
         self.invalid("spec.parts[1]", parts=[{"id": "a"}, {"id": "a"}])
         self.invalid("spec.limits.x", limits={"x": "y"})
         self.refused(422, "Invalid", "POST", path_of(self.widgets, namespace=self.ns), self.widget("bad", either={"a": "1", "b": "2"}))
+
+    @embedded_lacks("multipleOf in schemas")
+    def test_multiples_are_validated(self):
+        self.invalid("spec.ratio", ratio=0.7)
 
     def test_values_at_the_edge_are_accepted(self):
         made = self.api.create(self.widgets, self.widget(

@@ -160,21 +160,19 @@ class Objects(Conformance):
         self.refused(422, "Invalid", "PUT", path_of("secrets", "typed", self.ns), {**made, "type": "example.com/other"})
 
     def test_status_and_spec_are_changed_apart(self):
-        claim = {"metadata": {"name": "halves", "namespace": self.ns},
-                 "spec": {"storageClassName": "", "accessModes": ["ReadWriteOnce"],
-                          "resources": {"requests": {"storage": "1Gi"}}},
-                 "status": {"phase": "Lost"}}
-        made = self.api.create("persistentvolumeclaims", claim)
-        self.assertEqual(made["status"]["phase"], "Pending")
+        made = self.api.create("services", {
+            "metadata": {"name": "halves", "namespace": self.ns},
+            "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}, "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.9"}]}}})
+        self.assertEqual(made["status"], {"loadBalancer": {}})
         changed = json.loads(json.dumps(made))
-        changed["status"]["phase"] = "Lost"
+        changed["status"] = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
         changed["metadata"]["labels"] = {"both": "no"}
-        del changed["metadata"]["resourceVersion"]  # a controller may have marked the claim meanwhile
-        first = self.api.update("persistentvolumeclaims", changed, "status")
-        self.assertEqual(first["status"]["phase"], "Lost")
-        changed["status"]["phase"] = "Pending"
-        second = self.api.update("persistentvolumeclaims", changed)
-        self.assertEqual(second["status"]["phase"], "Lost")
+        first = self.api.update("services", changed, "status")
+        self.assertEqual(first["status"]["loadBalancer"]["ingress"][0]["ip"], "192.0.2.1")
+        changed["metadata"]["resourceVersion"] = first["metadata"]["resourceVersion"]
+        changed["status"] = {"loadBalancer": {}}
+        second = self.api.update("services", changed)
+        self.assertEqual(second["status"]["loadBalancer"]["ingress"][0]["ip"], "192.0.2.1")
         self.assertEqual(second["metadata"]["labels"], {"both": "no"})
 
     def test_generation_counts_changes_of_the_spec_only(self):

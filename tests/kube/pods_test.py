@@ -71,7 +71,7 @@ class Pods(Conformance):
             volumeMounts=[{"name": "map", "mountPath": "/map"}, {"name": "secret", "mountPath": "/secret"}])
         self.api.create("pods", pod)
         self.phase("fed", "Succeeded")
-        self.assertEqual(self.logs("fed"), "plain from-map fed\nfrom-map\nfrom-secret")
+        self.assertEqual(self.logs("fed").splitlines(), ["plain from-map fed", "from-map", "from-secret"])
 
     def test_logs_can_be_cut_followed_and_stamped(self):
         self.api.create("pods", self.pod("talking", "for i in 1 2 3 4 5; do echo line $i; done; sleep 1; echo end"))
