@@ -192,8 +192,8 @@ TEST_F(RestoreTest, AnObjectThatAdmissionRejectsIsAnErrorAndTheRestGoesOn) {
       ElementsAre("error restoring configmaps app/bad: admission webhook \"policy.example.io\" denied "
                   "the request: no"));
   EXPECT_TRUE(cluster_.find(kConfigMaps, {"app", "good"}));
-  EXPECT_EQ(outcome.resources.entries().at("v1/ConfigMap"),
-            (std::vector<std::string>{"app/bad(failed)", "app/good(created)"}));
+  EXPECT_THAT(outcome.resources.entries().at("v1/ConfigMap"),
+              UnorderedElementsAre("app/bad(failed)", "app/good(created)"));
 }
 
 TEST_F(RestoreTest, AWebhookThatCannotBeCalledFailsItsObjectAfterAFewAttempts) {
