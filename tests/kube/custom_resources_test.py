@@ -150,6 +150,9 @@ class CustomResources(Conformance):
         self.invalid("spec.tags[1]", tags=["a", "a"])
         self.invalid("spec.parts[1]", parts=[{"id": "a"}, {"id": "a"}])
         self.invalid("spec.limits.x", limits={"x": "y"})
+
+    @embedded_lacks("oneOf in schemas")
+    def test_alternatives_are_validated(self):
         self.refused(422, "Invalid", "POST", path_of(self.widgets, namespace=self.ns), self.widget("bad", either={"a": "1", "b": "2"}))
 
     @embedded_lacks("multipleOf in schemas")

@@ -159,13 +159,21 @@ Json ObjectService::get(const Kind& kind, const std::string& name_space, const s
 void ObjectService::check_namespace(const Kind& kind, const std::string& name_space,
                                     const std::string& name) {
   if (!kind.namespaced) return;
-  std::lock_guard lock(namespaces_mutex_);
-  const auto found = namespaces_.find(name_space);
-  if (found == namespaces_.end()) {
+  std::optional<bool> terminating;
+  {
+    std::lock_guard lock(namespaces_mutex_);
+    if (const auto found = namespaces_.find(name_space); found != namespaces_.end())
+      terminating = found->second;
+  }
+  if (!terminating) {  // one that was stored a moment ago is noted only afterwards
+    if (const auto stored = store_.get({"namespaces", "", name_space}))
+      terminating = at_path(Json::parse(stored->body), "metadata.deletionTimestamp") != nullptr;
+  }
+  if (!terminating) {
     throw ApiError(404, "NotFound", fmt::format("namespaces \"{}\" not found", name_space),
                    {{"name", name_space}, {"kind", "namespaces"}});
   }
-  if (found->second) {
+  if (*terminating) {
     const FailureCause cause{"NamespaceTerminating",
                              fmt::format("namespace {} is being terminated", name_space),
                              "metadata.namespace"};
