@@ -120,6 +120,9 @@ void add_unlock_command(CLI::App& repo, const RepoCommonPointer& common) {
         return 0;
       });
   command->add_flag("--remove-all", *all, "remove all locks, even non-stale ones");
+  add_examples(
+      command,
+      "# Locks older than half an hour, and those of processes of this host that are gone.\n{} repo unlock");
 }
 
 }  // namespace salvor::cli
