@@ -191,8 +191,11 @@ std::shared_ptr<ObjectStore> open_s3_url(const std::string& url, std::string res
   options.user_agent = given.user_agent;
   if (given.stall_timeout) options.stall_timeout = *given.stall_timeout;
   options.part_retry = environment.retry;
-  auto store = s3::make_s3_object_store(options, credentials_of(given.credentials_ini, given.profile),
-                                        environment.clock);
+  auto credentials = credentials_of(given.credentials_ini, given.profile);
+  if (given.create)
+    base::retry(environment.retry, *environment.random, {},
+                [&] { s3::ensure_bucket(options, *credentials, environment.clock); });
+  auto store = s3::make_s3_object_store(options, std::move(credentials), environment.clock);
   return with_prefix(retrying(std::move(store), environment), path.substr(bucket_end));
 }
 

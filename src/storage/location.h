@@ -58,7 +58,7 @@ struct RepositoryUrlOptions {
   std::optional<bool> path_style;  // how S3 buckets are addressed; absent: by the host's name
   std::string profile;             // in the shared credentials file; empty: AWS_PROFILE, else "default"
   std::optional<std::string> credentials_ini;  // absent: the process environment's
-  bool create = false;                         // make a missing local directory, as `init` does
+  bool create = false;                         // make a missing local directory or S3 bucket, as `init` does
 };
 
 // A restic repository URL: "/path", "local:/path" or a relative path; "s3:http://host:port/bucket/prefix",

@@ -213,5 +213,21 @@ class Together(unittest.TestCase):
         self.assertEqual(objects(self.repository, "locks"), [])
 
 
+class Signals(unittest.TestCase):
+    def test_a_backup_that_waits_for_its_input_ends_when_it_is_told_to_and_leaves_no_lock(self):
+        for command in (["--stdin"], ["--stdin-from-command", "--", "sleep", "1000"]):
+            process = subprocess.Popen([BIN / "salvor", "repo", "--no-cache", "-r", world.repository, "backup", *command],
+                                       stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                       env={**os.environ, "RESTIC_PASSWORD": PASSWORD})
+            try:
+                wait_for("the backup's lock", lambda: objects(world.repository, "locks"))
+                process.terminate()
+                self.assertEqual(process.wait(30), 130, command)
+                self.assertFalse(objects(world.repository, "locks"), command)
+            finally:
+                process.kill()
+                process.communicate()
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import urllib.parse
 
-from harness import SOURCE, wait_for
+from harness import BIN, SOURCE, wait_for
 
 counter = itertools.count()
 
@@ -22,9 +22,9 @@ class S3Service:
     def __init__(self):
         self.start()
         self.bucket = f"salvor-tests-{os.getpid()}"
-        # restic makes a bucket that is not there.
-        subprocess.run(["restic", "--no-cache", "-r", f"s3:{self.endpoint}/{self.bucket}/first", "init"], check=True,
-                       stdout=subprocess.DEVNULL, env={**os.environ, **self.env(), "RESTIC_PASSWORD": "x", "HOME": "/nonexistent"})
+        # init makes a bucket that is not there.
+        subprocess.run([BIN / "salvor", "repo", "-r", f"s3:{self.endpoint}/{self.bucket}/first", "init"], check=True,
+                       stdout=subprocess.DEVNULL, env={**os.environ, **self.env(), "RESTIC_PASSWORD": "x"})
 
     def start(self):
         self.process = None

@@ -204,7 +204,8 @@ archive::BackupReport save(RepoSession& session, const BackupFlags& flags,
     return archive::backup_directories(session.repository(), request, progress, session.logger(),
                                        session.cancel());
   }
-  const auto source = open_stream(flags.from_command ? request.targets : std::vector<std::string>());
+  const auto source =
+      open_stream(flags.from_command ? request.targets : std::vector<std::string>(), session.cancel());
   display.begin();
   return archive::backup_stream(session.repository(), request, *source, flags.stdin_filename, progress,
                                 session.logger(), session.cancel());

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -59,21 +60,39 @@ void split_raw(const std::string& text, std::vector<std::string>& names) {
   }
 }
 
+// How long a signal may go unnoticed by a read that waits.
+constexpr int kCancelPollMilliseconds = 100;
+
+std::size_t read_unless_cancelled(int fd, char* buffer, std::size_t size, const base::CancelToken& cancel,
+                                  const char* doing) {
+  for (;;) {
+    cancel.check();
+    pollfd wanted{fd, POLLIN, 0};
+    const int ready = ::poll(&wanted, 1, kCancelPollMilliseconds);
+    if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+    if (ready < 0) throw base::system_error(errno, doing);
+    const ssize_t got = ::read(fd, buffer, size);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got < 0) throw base::system_error(errno, doing);
+    return static_cast<std::size_t>(got);
+  }
+}
+
 class StandardInput final : public base::Source {
  public:
+  explicit StandardInput(base::CancelToken cancel) : cancel_(std::move(cancel)) {}
   std::size_t read(char* buffer, std::size_t size) override {
-    for (;;) {
-      const ssize_t got = ::read(STDIN_FILENO, buffer, size);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw base::system_error(errno, "read the standard input");
-      return static_cast<std::size_t>(got);
-    }
+    return read_unless_cancelled(STDIN_FILENO, buffer, size, cancel_, "read the standard input");
   }
+
+ private:
+  const base::CancelToken cancel_;
 };
 
 class CommandOutput final : public base::Source {
  public:
-  explicit CommandOutput(const std::vector<std::string>& argv) : name_(argv.front()) {
+  CommandOutput(const std::vector<std::string>& argv, base::CancelToken cancel)
+      : name_(argv.front()), cancel_(std::move(cancel)) {
     int output[2], failure[2];
     if (pipe2(output, O_CLOEXEC) != 0) throw base::system_error(errno, "make a pipe");
     output_ = base::Fd(output[0]);
@@ -108,13 +127,10 @@ class CommandOutput final : public base::Source {
     waitpid(child_, nullptr, 0);
   }
   std::size_t read(char* buffer, std::size_t size) override {
-    for (;;) {
-      const ssize_t got = ::read(output_.get(), buffer, size);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw base::system_error(errno, "read the command's output");
-      if (got == 0) check_end();
-      return static_cast<std::size_t>(got);
-    }
+    const std::size_t got =
+        read_unless_cancelled(output_.get(), buffer, size, cancel_, "read the command's output");
+    if (got == 0) check_end();
+    return got;
   }
 
  private:
@@ -129,6 +145,7 @@ class CommandOutput final : public base::Source {
   }
 
   const std::string name_;
+  const base::CancelToken cancel_;
   base::Fd output_;
   pid_t child_ = -1;
 };
@@ -190,9 +207,10 @@ std::vector<std::string> read_file_lists(RepoSession& session, const FileLists& 
   return names;
 }
 
-std::unique_ptr<base::Source> open_stream(const std::vector<std::string>& command) {
-  if (command.empty()) return std::make_unique<StandardInput>();
-  return std::make_unique<CommandOutput>(command);
+std::unique_ptr<base::Source> open_stream(const std::vector<std::string>& command,
+                                          const base::CancelToken& cancel) {
+  if (command.empty()) return std::make_unique<StandardInput>(cancel);
+  return std::make_unique<CommandOutput>(command, cancel);
 }
 
 }  // namespace salvor::cli

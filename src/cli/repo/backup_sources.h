@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cancel.h"
 #include "base/stream.h"
 
 namespace salvor::cli {
@@ -27,7 +28,8 @@ std::vector<std::string> read_file_lists(RepoSession& session, const FileLists& 
 std::vector<std::string> glob_paths(const std::string& pattern);
 
 // The standard input. With `command` not empty: its output; its failure is thrown at its end, so that nothing
-// is saved of what it wrote.
-std::unique_ptr<base::Source> open_stream(const std::vector<std::string>& command);
+// is saved of what it wrote. A read that waits ends with kCancelled when `cancel` fires.
+std::unique_ptr<base::Source> open_stream(const std::vector<std::string>& command,
+                                          const base::CancelToken& cancel);
 
 }  // namespace salvor::cli

@@ -193,4 +193,12 @@ void create_bucket(const S3Options& options, CredentialsProvider& credentials, c
   throw client.error_of(response, fmt::format("create bucket {}", client.describe()));
 }
 
+void ensure_bucket(const S3Options& options, CredentialsProvider& credentials, const base::Clock& clock) {
+  Client client(options, static_credentials(credentials.get()), clock);
+  const S3Request look{.method = "GET", .query = {{"list-type", "2"}, {"max-keys", "1"}}};
+  const auto response = client.send(look, {});
+  if (!is_success(response) && parse_error(response.body).code == "NoSuchBucket")
+    create_bucket(options, credentials, clock);
+}
+
 }  // namespace salvor::storage::s3

@@ -40,5 +40,8 @@ std::unique_ptr<ObjectStore> make_s3_object_store(S3Options options,
 
 // For set-up and tests: creates the bucket; succeeds if it is there and ours.
 void create_bucket(const S3Options& options, CredentialsProvider& credentials, const base::Clock& clock);
+// Creates it only if the server says that there is none: who may write into a bucket need not be allowed to
+// create one.
+void ensure_bucket(const S3Options& options, CredentialsProvider& credentials, const base::Clock& clock);
 
 }  // namespace salvor::storage::s3
