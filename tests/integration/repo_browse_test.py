@@ -162,9 +162,9 @@ class BothDirections(Case):
         ids = [one["id"] for one in json.loads(self.repo("snapshots", "--json").out)]
         newest = restics()[-1]
         commands = [("ls", "-q", "latest"), ("ls", "-q", "-l", ids[0]), ("ls", "-q", ids[0], "/", "--recursive"), ("cat", "config"),
-                    ("cat", "masterkey"), ("cat", "snapshot", ids[0]), ("dump", ids[0], str(self.source / "large"))]
+                    ("dump", ids[0], str(self.source / "large"))]
         if os.environ.get("SALVOR_RESTIC"):  # what older ones print differently
-            commands += [("ls", ids[0]), ("ls", "--json", ids[0]), ("ls", "--sort", "size", "--reverse", ids[0]),
+            commands += [("cat", "masterkey"), ("cat", "snapshot", ids[0]), ("ls", ids[0]), ("ls", "--json", ids[0]), ("ls", "--sort", "size", "--reverse", ids[0]),
                          ("ls", "--human-readable", "-l", ids[0]), ("diff", *ids),
                          ("diff", "--json", *ids), ("diff", "--metadata", *ids), ("find", "-l", "plain", "large"),
                          ("find", "--json", "large", "deep"), ("snapshots", "--json", "--tag", "a"), ("snapshots", "--json"),

@@ -153,6 +153,7 @@ void add_key_command(CLI::App& repo, const RepoCommonPointer& common) {
   CLI::App* key = repo.add_subcommand("key", "Manage keys (passwords)");
   key->fallthrough();
   key->require_subcommand(1);
+  add_examples(key, "{} repo key list\n{} repo key add --host backup-host");
   const auto flags = std::make_shared<NewKeyFlags>();
   const auto id = std::make_shared<std::string>();
   CLI::App* list = add_repo_command(*key, common, "list", "List keys (passwords)", run_list);

@@ -206,6 +206,10 @@ void add_repair_command(CLI::App& repo, const RepoCommonPointer& common) {
   CLI::App* repair = repo.add_subcommand("repair", "Repair the repository");
   repair->fallthrough();
   repair->require_subcommand(1);
+  add_examples(
+      repair,
+      "# What check found: lost index files, damaged packs, snapshots that miss data; in this order.\n"
+      "{} repo repair index\n{} repo repair packs 1f0b3c\n{} repo repair snapshots --forget");
   add_repair_index(*repair, common, "index", "Build a new index", false);
   add_repair_packs(*repair, common);
   add_repair_snapshots(*repair, common);
