@@ -41,6 +41,14 @@ Json without_server_fields(Json object) {
   return object;
 }
 
+// Messages of objects that were restored side by side come in any order.
+codec::Json without_order(codec::Json value) {
+  if (value.is_array()) std::sort(value.begin(), value.end());
+  if (value.is_structured())
+    for (auto& member : value) member = without_order(member);
+  return value;
+}
+
 class GoldenRestoreTest : public testing::Test {
  protected:
   RestoreOutcome run(velero::Restore restore) {
@@ -116,7 +124,7 @@ TEST_F(GoldenRestoreTest, AMappedRestoreYieldsTheSameObjectsOutcomesAndWarnings)
   resources.write_json(ours);
   wanted.write_json(theirs);
   EXPECT_EQ(ours.data(), theirs.data());
-  EXPECT_EQ(codec::to_json(outcome.results.to_json()), codec::to_json(golden_results("rt-1").to_json()));
+  EXPECT_EQ(without_order(outcome.results.to_json()), without_order(golden_results("rt-1").to_json()));
   EXPECT_EQ(outcome.progress.items_restored, 25);
   EXPECT_EQ(outcome.progress.total_items, 25);
 
