@@ -175,6 +175,7 @@ def _handler_of(proxy):
                 self.wfile.flush()
                 sent += len(data)
             self.wfile.write(b"0\r\n\r\n")
+            response.close()  # else the connection still waits for the end that read1 has come to
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_request
 
