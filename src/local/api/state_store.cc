@@ -149,6 +149,13 @@ std::shared_ptr<StateStore::Reader> StateStore::borrow_reader() {
   if (!reader) reader = std::make_unique<Reader>(path_);
   return {reader.release(), [this](Reader* returned) {
             std::unique_ptr<Reader> owned(returned);
+            // A row left half read, by a callback that threw, would keep its view of the past for the next
+            // user.
+            sqlite3* const handle = owned->database.handle();
+            for (auto* row = sqlite3_next_stmt(handle, nullptr); row; row = sqlite3_next_stmt(handle, row))
+              sqlite3_reset(row);
+            if (sqlite3_get_autocommit(handle) == 0)
+              return;  // a transaction that did not end: not used again
             std::lock_guard lock(readers_mutex_);
             if (idle_readers_.size() < 4) idle_readers_.push_back(std::move(owned));
           }};
