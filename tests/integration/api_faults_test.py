@@ -28,7 +28,8 @@ class Plane(ControlPlane):
         path.write_text(self.proxy.kubeconfig(user))
         log = open(self.dir / "server.log", "a")
         self.server = subprocess.Popen([BIN / "salvor", "server", "--kubeconfig", path, "--metrics-address", ""], stdout=log, stderr=log)
-        wait_for("the definitions", lambda: self.kubectl("-n", "velero", "get", "backups.velero.io", check=False).code == 0)
+        kinds = "backups.velero.io,restores.velero.io,backupstoragelocations.velero.io,downloadrequests.velero.io"
+        wait_for("the definitions", lambda: self.kubectl("-n", "velero", "get", kinds, check=False).code == 0)
 
     def stop_server(self):
         self.server.terminate()
@@ -106,7 +107,8 @@ class ApiFault(unittest.TestCase):
 
 class Outage(ApiFault):
     def test_a_backup_and_a_restore_wait_for_an_api_server_that_is_gone(self):
-        self.assertEqual(plane.backup("before-outage", "--include-namespaces", "many").code, 0)
+        first = plane.backup("before-outage", "--include-namespaces", "many")
+        self.assertEqual(first.code, 0, first)
         struck = {"backup": threading.Event(), "restore": threading.Event()}
         release = threading.Event()
 
