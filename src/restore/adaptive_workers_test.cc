@@ -43,15 +43,17 @@ TEST_F(AdaptiveLimitTest, IsHalvedOnceForAllThatWereRefusedTogether) {
 }
 
 TEST_F(AdaptiveLimitTest, AFailureOfOnePieceEndsTheOthersAndIsRethrown) {
-  std::atomic<int> done = 0;
-  EXPECT_THROW(run_adaptively(limit_, 4, 1000,
+  // So many that the others cannot be through before the failure is noticed.
+  constexpr size_t kPieces = 100'000'000;
+  std::atomic<size_t> done = 0;
+  EXPECT_THROW(run_adaptively(limit_, 4, kPieces,
                               [&](size_t i) {
                                 if (i == 10) base::fail(base::ErrorCode::kInternal, "x");
                                 ++done;
                               },
                               {}),
                base::Error);
-  EXPECT_LT(done, 999);
+  EXPECT_LT(done, kPieces - 1);
   round();  // all places were given back
 }
 
