@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <future>
+#include <thread>
 
 #include "base/error.h"
 #include "base/process.h"
@@ -67,6 +68,15 @@ class PodSandboxTest : public testing::Test {
     return out.take();
   }
 
+  // Started is the container, not what its script does: that says when it is through.
+  void await_line(const std::string& line) {
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    while (("\n" + logged()).find("\n" + line + "\n") == std::string::npos) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "no line \"" << line << "\" within 30 s";
+      std::this_thread::sleep_for(10ms);
+    }
+  }
+
   base::TempDir directory_;
   std::unique_ptr<PodSandbox> sandbox_;
 };
@@ -92,12 +102,14 @@ TEST_F(PodSandboxTest, SeesItsOwnProcessesNetworkAndHostNameOnly) {
 TEST_F(PodSandboxTest, MountsVolumesAndKeepsWritesAwayFromTheMachine) {
   const fs::path volume = directory_.path() / "volume";
   fs::create_directories(volume);
-  auto launch =
-      shell("echo data > /srv/new/place/file; touch /usr/bin/made-in-a-pod; ! touch /ro/x; sleep 1000");
+  auto launch = shell(
+      "echo data > /srv/new/place/file; touch /usr/bin/made-in-a-pod; touch /ro/x; echo done; sleep 1000");
   launch.root.mounts = {{volume.string(), "/srv/new/place", false}, {volume.string(), "/ro", true}};
   launch.root.files = {{"/etc/passwd", "root:x:0:0::/root:/bin/bash\npod:x:4242:4242::/:/bin/sh\n"}};
   start(launch);
+  await_line("done");
   EXPECT_EQ(exec({"cat", "/ro/file"}).second, "data\n");
+  EXPECT_FALSE(fs::exists(volume / "x"));
   EXPECT_EQ(base::read_file(volume / "file"), "data\n");
   EXPECT_FALSE(fs::exists("/usr/bin/made-in-a-pod"));
   EXPECT_EQ(exec({"id", "-un", "4242"}).second, "pod\n");
