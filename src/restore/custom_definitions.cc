@@ -1,6 +1,6 @@
 #include "restore/custom_definitions.h"
 
-#include <algorithm>
+#include "kube/conditions.h"
 
 namespace salvor::restore {
 namespace {
@@ -8,15 +8,6 @@ namespace {
 using codec::Json;
 
 constexpr std::chrono::milliseconds kPollInterval{100};
-
-bool is_established(const Json& definition) {
-  const Json* const conditions = codec::find(definition, {"status", "conditions"});
-  if (conditions == nullptr || !conditions->is_array()) return false;
-  return std::any_of(conditions->begin(), conditions->end(), [](const Json& condition) {
-    return codec::get_string(condition, {"type"}) == "Established" &&
-           codec::get_string(condition, {"status"}) == "True";
-  });
-}
 
 bool is_served(const Json& version) {
   const Json* const served = codec::find(version, {"served"});
@@ -53,7 +44,7 @@ std::vector<std::string> CustomDefinitions::wait(kube::Client& client, std::chro
   for (const auto& name : names) {
     for (;;) {
       const auto object = client.get(kube::resources::kCustomResourceDefinitions, {"", name}, cancel);
-      if (!object || is_established(*object)) break;
+      if (!object || kube::has_condition(*object, "Established")) break;
       if (std::chrono::steady_clock::now() > deadline) {
         late.push_back(name);
         break;

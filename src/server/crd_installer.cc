@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "codec/hash.h"
+#include "kube/conditions.h"
 #include "server/server.h"
 #include "velero/crds.h"
 
@@ -15,15 +16,6 @@ namespace {
 constexpr char kHash[] = "salvor.io/definition-hash";
 constexpr auto kEstablishTimeout = std::chrono::seconds(60);
 constexpr auto kPoll = std::chrono::milliseconds(100);
-
-bool is_established(const Json& definition) {
-  const auto* conditions = codec::find(definition, {"status", "conditions"});
-  if (!conditions || !conditions->is_array()) return false;
-  for (const auto& condition : *conditions)
-    if (codec::get_string(condition, {"type"}) == "Established")
-      return codec::get_string(condition, {"status"}) == "True";
-  return false;
-}
 
 // Definitions that Velero itself installed carry no hash of ours and stay as they are.
 void install(kube::Client& client, Json definition, const base::CancelToken& cancel) {
@@ -53,7 +45,7 @@ void ensure_crds(kube::Client& client, const base::CancelToken& cancel) {
   const auto deadline = std::chrono::steady_clock::now() + kEstablishTimeout;
   for (const auto& definition : definitions) {
     const kube::ObjectName name{"", kube::name_of(definition)};
-    while (!is_established(client.require(kCustomResourceDefinitions, name, cancel))) {
+    while (!kube::has_condition(client.require(kCustomResourceDefinitions, name, cancel), "Established")) {
       if (std::chrono::steady_clock::now() >= deadline)
         base::fail(base::ErrorCode::kTimeout,
                    "custom resource definition \"{}\" was not established within {} s", name.name,

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "codec/hash.h"
+#include "kube/conditions.h"
 
 namespace salvor::local {
 namespace {
@@ -115,12 +116,7 @@ bool pod_over(const Json& pod) {
 }
 
 bool pod_ready(const Json& pod) {
-  const Json* conditions = find(pod, {"status", "conditions"});
-  if (conditions == nullptr || !conditions->is_array() || kube::is_being_deleted(pod)) return false;
-  for (const auto& condition : *conditions) {
-    if (get_string(condition, {"type"}) == "Ready") return get_string(condition, {"status"}) == "True";
-  }
-  return false;
+  return !kube::is_being_deleted(pod) && kube::has_condition(pod, "Ready");
 }
 
 int int_at(const Json& object, std::initializer_list<std::string_view> path, int otherwise) {

@@ -1,5 +1,6 @@
 #include "local/runtime/controllers/job.h"
 
+#include "kube/conditions.h"
 #include "local/runtime/container_record.h"
 
 namespace salvor::local {
@@ -7,16 +8,8 @@ namespace {
 
 namespace resources = kube::resources;
 using codec::get_string;
+using kube::has_condition;
 using std::chrono::milliseconds;
-
-bool has_condition(const Json& object, std::string_view type) {
-  const Json* conditions = codec::find(object, {"status", "conditions"});
-  if (conditions == nullptr || !conditions->is_array()) return false;
-  for (const auto& condition : *conditions) {
-    if (get_string(condition, {"type"}) == type && get_string(condition, {"status"}) == "True") return true;
-  }
-  return false;
-}
 
 // Restarts inside of a pod count as failures too (restartPolicy OnFailure).
 int restarts_of(const Json& pod) {
