@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "storage/buffered_upload.h"
 
 namespace salvor::storage {
 
@@ -146,27 +147,10 @@ class MemoryObjectStore final : public ObjectStore {
   std::map<std::string, StoredObject> objects_;  // guarded by mutex_
 };
 
-class MemoryUpload final : public Upload {
- public:
-  MemoryUpload(MemoryObjectStore& store, std::string key, base::CancelToken cancel)
-      : store_(store), key_(std::move(key)), cancel_(std::move(cancel)) {}
-  void write(std::string_view data) override {
-    cancel_.check();
-    data_.append(data);
-  }
-  void commit() override { store_.put(key_, data_, cancel_); }
-
- private:
-  MemoryObjectStore& store_;
-  const std::string key_;
-  const base::CancelToken cancel_;
-  std::string data_;
-};
-
 std::unique_ptr<Upload> MemoryObjectStore::start_upload(const std::string& key,
                                                         const base::CancelToken& cancel) {
   check(key, cancel);
-  return std::make_unique<MemoryUpload>(*this, key, cancel);
+  return std::make_unique<BufferedUpload>(*this, key, cancel);
 }
 
 }  // namespace

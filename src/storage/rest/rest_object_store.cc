@@ -8,6 +8,7 @@
 #include "codec/hash.h"
 #include "codec/json.h"
 #include "net/url.h"
+#include "storage/buffered_upload.h"
 
 namespace salvor::storage::rest {
 
@@ -302,28 +303,11 @@ class RestObjectStore final : public ObjectStore {
   std::mutex mutex_;  // guards options_.create; the rest of options_ is constant
 };
 
-class RestUpload final : public Upload {
- public:
-  RestUpload(RestObjectStore& store, std::string key, base::CancelToken cancel)
-      : store_(store), key_(std::move(key)), cancel_(std::move(cancel)) {}
-  void write(std::string_view data) override {
-    cancel_.check();
-    data_.append(data);
-  }
-  void commit() override { store_.put(key_, data_, cancel_); }
-
- private:
-  RestObjectStore& store_;
-  const std::string key_;
-  const base::CancelToken cancel_;
-  std::string data_;
-};
-
 std::unique_ptr<Upload> RestObjectStore::start_upload(const std::string& key,
                                                       const base::CancelToken& cancel) {
   cancel.check();
   path_of(key);
-  return std::make_unique<RestUpload>(*this, key, cancel);
+  return std::make_unique<BufferedUpload>(*this, key, cancel);
 }
 
 }  // namespace
