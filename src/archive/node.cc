@@ -165,6 +165,25 @@ std::uint32_t to_go_mode(std::uint32_t st_mode) {
   return mode;
 }
 
+std::uint32_t file_type_bits(NodeType type) {
+  switch (type) {
+    case NodeType::kDirectory:
+      return S_IFDIR;
+    case NodeType::kSymlink:
+      return S_IFLNK;
+    case NodeType::kDevice:
+      return S_IFBLK;
+    case NodeType::kCharDevice:
+      return S_IFCHR;
+    case NodeType::kFifo:
+      return S_IFIFO;
+    case NodeType::kSocket:
+      return S_IFSOCK;
+    default:
+      return S_IFREG;
+  }
+}
+
 std::uint32_t to_chmod_bits(std::uint32_t mode) {
   std::uint32_t bits = mode & go_mode::kPermissions;
   if ((mode & go_mode::kSetuid) != 0) bits |= S_ISUID;

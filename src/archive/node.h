@@ -31,6 +31,8 @@ constexpr std::uint32_t kDirectory = 1U << 31, kSymlink = 1U << 27, kDevice = 1U
 std::uint32_t to_go_mode(std::uint32_t st_mode);
 // Permissions, setuid, setgid and sticky as chmod takes them.
 std::uint32_t to_chmod_bits(std::uint32_t go_mode);
+// S_IFDIR and the like; kIrregular is taken for a regular file.
+std::uint32_t file_type_bits(NodeType type);
 // "drwxr-xr-x" as Go prints a mode in `ls`.
 std::string format_go_mode(std::uint32_t go_mode);
 

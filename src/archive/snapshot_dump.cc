@@ -1,6 +1,5 @@
 #include "archive/snapshot_dump.h"
 
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "archive/content_stream.h"
@@ -13,23 +12,6 @@
 
 namespace salvor::archive {
 namespace {
-
-std::uint32_t file_type_bits(NodeType type) {
-  switch (type) {
-    case NodeType::kDirectory:
-      return S_IFDIR;
-    case NodeType::kSymlink:
-      return S_IFLNK;
-    case NodeType::kDevice:
-      return S_IFBLK;
-    case NodeType::kCharDevice:
-      return S_IFCHR;
-    case NodeType::kFifo:
-      return S_IFIFO;
-    default:
-      return S_IFREG;
-  }
-}
 
 char tar_type(NodeType type) {
   switch (type) {

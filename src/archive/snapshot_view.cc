@@ -24,25 +24,6 @@ std::uint64_t hash_text(std::string_view text, std::uint64_t seed = 0xcbf29ce484
   return seed;
 }
 
-std::uint32_t type_bits(NodeType type) {
-  switch (type) {
-    case NodeType::kDirectory:
-      return S_IFDIR;
-    case NodeType::kSymlink:
-      return S_IFLNK;
-    case NodeType::kDevice:
-      return S_IFBLK;
-    case NodeType::kCharDevice:
-      return S_IFCHR;
-    case NodeType::kFifo:
-      return S_IFIFO;
-    case NodeType::kSocket:
-      return S_IFSOCK;
-    default:
-      return S_IFREG;
-  }
-}
-
 std::string join(const std::string& directory, const std::string& name) {
   return directory == "/" ? "/" + name : directory + "/" + name;
 }
@@ -221,7 +202,7 @@ ViewStatus SnapshotView::status_of_node(const std::string& path, const std::stri
   const bool linked = node.links > 1 && node.type != NodeType::kDirectory;
   status.inode = linked ? hash_text(fmt::format("{} {}", node.device_id, node.inode), hash_text(snapshot))
                         : hash_text(path);
-  status.mode = type_bits(node.type) | to_chmod_bits(node.mode);
+  status.mode = file_type_bits(node.type) | to_chmod_bits(node.mode);
   status.links = std::max<std::uint64_t>(node.links, 1);
   status.size = node.type == NodeType::kSymlink ? node.link_target.size() : node.size;
   status.device = node.device;
