@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/process.h"
+#include "cli/repo/repo_commands_test_support.h"
 #include "cli/terminal_progress.h"
 #include "codec/json.h"
 #include "codec/seal.h"
@@ -21,12 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-class RepoCommandsTest : public ::testing::Test {
+class RepoCommandsTest : public RepoCommandsFixture {
  protected:
-  struct Result {
-    int code;
-    std::string out, err;
-  };
   void SetUp() override {
     setenv("RESTIC_REPOSITORY", (directory_.path() / "repository").c_str(), 1);
     setenv("RESTIC_PASSWORD", "geheim", 1);
@@ -34,30 +31,7 @@ class RepoCommandsTest : public ::testing::Test {
     base::write_file_atomic(source_ / "a", "hello\n");
     base::write_file_atomic(source_ / "sub" / "b", "world\n");
   }
-  Result run(std::vector<std::string> arguments) {
-    std::FILE* out = std::tmpfile();
-    std::FILE* err = std::tmpfile();
-    RepoContext context{
-        .clock = clock_, .random = random_, .cancel = cancel_.token(), .out = out, .err = err};
-    CLI::App app;
-    register_repo_commands(app, context);
-    std::reverse(arguments.begin(), arguments.end());
-    app.parse(arguments);
-    return {context.exit_code, contents(out), contents(err)};
-  }
-  static std::string contents(std::FILE* file) {
-    std::rewind(file);
-    std::string text;
-    char buffer[4096];
-    while (const std::size_t got = std::fread(buffer, 1, sizeof buffer, file)) text.append(buffer, got);
-    std::fclose(file);
-    return text;
-  }
 
-  base::SystemClock clock_;
-  base::SystemRandom random_;
-  base::CancelSource cancel_;
-  base::TempDir directory_;
   const fs::path source_ = directory_.path() / "source";
   const fs::path target_ = directory_.path() / "target";
 };

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cli/repo/phase_display.h"
 #include "cli/repo/repo_commands.h"
+#include "cli/repo/repo_commands_test_support.h"
 #include "codec/json.h"
 
 namespace salvor::cli {
@@ -21,12 +22,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-class RepoMaintenanceTest : public ::testing::Test {
+class RepoMaintenanceTest : public RepoCommandsFixture {
  protected:
-  struct Result {
-    int code;
-    std::string out, err;
-  };
   void SetUp() override {
     setenv("RESTIC_REPOSITORY", repository_.c_str(), 1);
     setenv("RESTIC_PASSWORD", "geheim", 1);
@@ -39,25 +36,6 @@ class RepoMaintenanceTest : public ::testing::Test {
   }
   void TearDown() override {
     for (const char* name : {"RESTIC_FROM_REPOSITORY", "RESTIC_FROM_PASSWORD", "RESTIC_HOST"}) unsetenv(name);
-  }
-  Result run(std::vector<std::string> arguments) {
-    std::FILE* out = std::tmpfile();
-    std::FILE* err = std::tmpfile();
-    RepoContext context{
-        .clock = clock_, .random = random_, .cancel = cancel_.token(), .out = out, .err = err};
-    CLI::App app;
-    register_repo_commands(app, context);
-    std::reverse(arguments.begin(), arguments.end());
-    app.parse(arguments);
-    return {context.exit_code, contents(out), contents(err)};
-  }
-  static std::string contents(std::FILE* file) {
-    std::rewind(file);
-    std::string text;
-    char buffer[4096];
-    while (const std::size_t got = std::fread(buffer, 1, sizeof buffer, file)) text.append(buffer, got);
-    std::fclose(file);
-    return text;
   }
   codec::Json json(std::vector<std::string> arguments) {
     arguments.emplace_back("--json");
@@ -87,10 +65,6 @@ class RepoMaintenanceTest : public ::testing::Test {
     overwrite(path, data);
   }
 
-  base::SystemClock clock_;
-  base::SystemRandom random_;
-  base::CancelSource cancel_;
-  base::TempDir directory_;
   const fs::path repository_ = directory_.path() / "repository";
   const fs::path source_ = directory_.path() / "source";
 };
