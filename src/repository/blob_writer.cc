@@ -41,7 +41,6 @@ BlobWriter::BlobWriter(storage::ObjectStore& store, const codec::SealKey& key, i
       most_uploads_(std::min<size_t>(
           std::max(1U, environment.connections),
           std::max<std::uint64_t>(2, kUploadMemory / std::max<std::uint64_t>(1, options.pack_size)))),
-      most_plaintext_((thread_count(environment) + 2) * 4 * 1024 * 1024),
       compression_(options.compression),
       open_{std::vector<OpenPack>(open_packs(environment)), std::vector<OpenPack>(kFewestOpenPacks)} {}
 
@@ -102,35 +101,6 @@ void BlobWriter::save_sealed_again(const BlobHandle& blob, std::string_view seal
   copy.bytes.append(sealed);
   copy.uncompressed_length = uncompressed_length;
   pack_blob(blob, copy, cancel);
-}
-
-std::future<Repository::Saved> BlobWriter::start(BlobType type, std::string plaintext,
-                                                 const base::CancelToken& cancel) {
-  std::call_once(seal_pool_made_,
-                 [this] { seal_pool_ = std::make_unique<base::ThreadPool>(thread_count(environment_)); });
-  const std::uint64_t size = plaintext.size();
-  {
-    std::unique_lock lock(mutex_);
-    // One blob alone may exceed the bound, or a large one would wait for ever.
-    wait(lock, cancel, [&] { return plaintext_ == 0 || plaintext_ + size <= most_plaintext_; });
-    plaintext_ += size;
-  }
-  return seal_pool_->submit([this, type, size, cancel, text = std::move(plaintext)]() mutable {
-    const auto done = [&] {
-      std::string().swap(text);
-      std::lock_guard lock(mutex_);
-      plaintext_ -= size;
-      changed_.notify_all();
-    };
-    try {
-      const auto saved = save(type, text, cancel);
-      done();
-      return saved;
-    } catch (...) {
-      done();
-      throw;
-    }
-  });
 }
 
 BlobId BlobWriter::hash(BlobType type, std::string_view plaintext) {
@@ -326,10 +296,6 @@ void BlobWriter::flush_packs(const base::CancelToken& cancel) {
 }
 
 void BlobWriter::flush(const base::CancelToken& cancel) {
-  {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return plaintext_ == 0; });
-  }
   cancel.check();
   check_failure();
   flush_packs(cancel);

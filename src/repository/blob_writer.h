@@ -1,16 +1,14 @@
 // The way of a blob into the repository: hash, look up, compress, seal, compare, pack, upload, index. Data
 // and tree blobs go to separate packs; two packs and more of each type are open and a blob goes to a random
 // one, so that the sizes of packs tell less about the chunks in them. Memory: a blob compressed and sealed
-// for each thread that saves, and the plaintexts handed to start(); where the store wants an object's name
-// before its bytes also the open packs and those on their way (at most 64 MiB or two). Threads: save and
-// start from any thread; flush from one at a time. A failed upload is remembered and thrown by the next save
-// and by flush.
+// for each thread that saves; where the store wants an object's name before its bytes also the open packs and
+// those on their way (at most 64 MiB or two). Threads: save from any thread; flush from one at a time. A
+// failed upload is remembered and thrown by the next save and by flush.
 #pragma once
 
 #include <condition_variable>
 #include <deque>
 #include <exception>
-#include <future>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -37,7 +35,6 @@ class BlobWriter {
   ~BlobWriter();
 
   Repository::Saved save(BlobType type, std::string_view plaintext, const base::CancelToken& cancel);
-  std::future<Repository::Saved> start(BlobType type, std::string plaintext, const base::CancelToken& cancel);
   // For prune: stores the blob although it is known. Its hash was verified by the caller.
   void save_again(const BlobHandle& blob, std::string_view plaintext, const base::CancelToken& cancel);
   // As save_again, for a blob that is sealed with the repository's key already: only packed.
@@ -87,15 +84,13 @@ class BlobWriter {
   BlobIndex& index_;
   const SaveIndex save_index_;
   const size_t most_uploads_;
-  const std::uint64_t most_plaintext_;
 
   CompressionChoice compression_;
   std::array<std::vector<OpenPack>, 2> open_;  // by type
 
   std::mutex mutex_;  // guards everything below
   std::condition_variable_any changed_;
-  size_t uploads_ = 0;           // handed to the pool and not yet done
-  std::uint64_t plaintext_ = 0;  // bytes handed to start and not yet sealed
+  size_t uploads_ = 0;  // handed to the pool and not yet done
   std::vector<std::pair<PackId, std::vector<PackEntry>>> unindexed_;
   size_t unindexed_blobs_ = 0;
   base::Time unindexed_since_;
@@ -103,8 +98,8 @@ class BlobWriter {
   base::CancelSource stop_;
 
   // Last: their threads use everything above and end first.
-  std::once_flag upload_pool_made_, seal_pool_made_;
-  std::unique_ptr<base::ThreadPool> upload_pool_, seal_pool_;
+  std::once_flag upload_pool_made_;
+  std::unique_ptr<base::ThreadPool> upload_pool_;
 };
 
 }  // namespace salvor::repository

@@ -63,10 +63,6 @@ class StoredRepository final : public Repository {
   Saved save_blob(BlobType type, std::string_view plaintext, const base::CancelToken& cancel) override {
     return writer_.save(type, plaintext, cancel);
   }
-  std::future<Saved> start_save_blob(BlobType type, std::string plaintext,
-                                     const base::CancelToken& cancel) override {
-    return writer_.start(type, std::move(plaintext), cancel);
-  }
   void save_blob_again(const BlobHandle& blob, std::string_view plaintext,
                        const base::CancelToken& cancel) override {
     writer_.save_again(blob, plaintext, cancel);

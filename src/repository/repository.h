@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -120,10 +119,6 @@ class Repository {
   // Writes what is pending: packs, then index files.
   // Throws what went wrong in the background; after that the repository must be opened again to write.
   virtual void flush(const base::CancelToken& cancel = {}) = 0;
-  // As save_blob, on the repository's own threads: how one reader of a large file keeps all cores busy.
-  // Blocks while too many bytes are on their way; the future carries the result or the failure.
-  virtual std::future<Saved> start_save_blob(BlobType type, std::string plaintext,
-                                             const base::CancelToken& cancel = {}) = 0;
   // Verified plaintext; tries every location the index knows.
   virtual std::string load_blob(const BlobHandle& blob, const base::CancelToken& cancel = {}) = 0;
   // Decrypts, decompresses and verifies a blob out of `sealed`, the bytes at its location.

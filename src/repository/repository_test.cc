@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/thread_pool.h"
 #include "codec/hash.h"
 #include "repository/blob_index.h"
 #include "repository/key.h"
@@ -61,9 +62,11 @@ TEST(Repository, StoresABlobOnceWhateverTheNumberOfThreads) {
   Fixture fixture;
   const auto store = fixture.memory_store();
   const auto repository = fixture.create(store);
+  base::ThreadPool threads(4);
   std::vector<std::future<Repository::Saved>> results;
   for (int i = 0; i < 200; ++i) {
-    results.push_back(repository->start_save_blob(BlobType::kData, "blob " + std::to_string(i % 20)));
+    results.push_back(threads.submit(
+        [&, i] { return repository->save_blob(BlobType::kData, "blob " + std::to_string(i % 20)); }));
   }
   int fresh = 0;
   for (auto& result : results) fresh += result.get().known ? 0 : 1;
