@@ -5,6 +5,7 @@
 #include "cli/install/manifests.h"
 #include "cli/names.h"
 #include "codec/yaml.h"
+#include "kube/conditions.h"
 #include "velero/crds.h"
 
 namespace salvor::cli {
@@ -58,15 +59,6 @@ void wait_until(CommandContext& context, const Json& object, std::chrono::nanose
   }
 }
 
-bool is_established(const Json& definition) {
-  const auto* conditions = codec::find(definition, {"status", "conditions"});
-  return conditions != nullptr &&
-         std::any_of(conditions->begin(), conditions->end(), [](const Json& condition) {
-           return codec::get_string(condition, {"type"}) == "Established" &&
-                  codec::get_string(condition, {"status"}) == "True";
-         });
-}
-
 std::int64_t number(const Json& object, std::initializer_list<std::string_view> path) {
   const Json* value = codec::find(object, path);
   return value != nullptr && value->is_number_integer() ? value->get<std::int64_t>() : 0;
@@ -88,7 +80,8 @@ void send(CommandContext& context, const InstallFlags& flags, const std::vector<
                        put(context, object, flags.apply));
     // What follows may be of a kind that has just been defined.
     if (codec::get_string(object, {"kind"}) == "CustomResourceDefinition")
-      wait_until(context, object, kEstablishTimeout, "established", is_established);
+      wait_until(context, object, kEstablishTimeout, "established",
+                 [](const Json& now) { return kube::has_condition(now, "Established"); });
   }
   if (!flags.wait || flags.crds_only) return;
   for (const auto& object : objects) {
@@ -121,13 +114,35 @@ struct UninstallFlags {
   }
 };
 
-// By what install labels them: component=velero.
-void remove_labelled(CommandContext& context, const kube::GroupVersionResource& gvr) {
-  kube::ListOptions ours;
-  ours.label_selector = "component=velero";
-  for (const auto& object : context.client().list(gvr, "", ours, context.cancel)) {
-    context.client().remove(gvr, name_of(object), "Background", "", context.cancel);
-    context.print_line("{}/{}: deleted", gvr.group_resource(), kube::name_of(object));
+void remove(CommandContext& context, const std::string& kind, const kube::ObjectName& name,
+            const char* propagation = "Background") {
+  if (context.client().remove(install_resource({{"kind", kind}}), name, propagation, "", context.cancel))
+    context.print_line("{}/{}: deleted", kind, name.name);
+}
+
+// Whether all whom it gives rights are of this installation: there may be another in the cluster.
+bool binds_only(const Json& binding, const std::string& name_space) {
+  const Json* subjects = codec::find(binding, {"subjects"});
+  return subjects != nullptr && subjects->is_array() &&
+         std::all_of(subjects->begin(), subjects->end(), [&](const Json& subject) {
+           return codec::get_string(subject, {"namespace"}) == name_space;
+         });
+}
+
+// The rights of this installation, and of what they consist unless it was there before.
+void remove_access(CommandContext& context, const std::string& binding_kind) {
+  kube::ListOptions labelled;
+  labelled.label_selector = "component=velero";
+  for (const auto& binding :
+       context.client().list(install_resource({{"kind", binding_kind}}), "", labelled, context.cancel)) {
+    if (!binds_only(binding, context.name_space())) continue;
+    remove(context, binding_kind, name_of(binding));
+    const auto role_kind = codec::get_string(binding, {"roleRef", "kind"});
+    const kube::ObjectName role_name{role_kind == "Role" ? kube::namespace_of(binding) : "",
+                                     codec::get_string(binding, {"roleRef", "name"})};
+    const auto role =
+        context.client().get(install_resource({{"kind", role_kind}}), role_name, context.cancel);
+    if (role && kube::labels_of(*role)["component"] == "velero") remove(context, role_kind, role_name);
   }
 }
 
@@ -138,28 +153,15 @@ void uninstall(CommandContext& context, const UninstallFlags& flags, const Argum
         context.name_space());
     if (!confirm(context, false)) return;
   }
-  InstallPlan plan;
-  plan.name_space = context.name_space();
-  plan.node_agent = true;
-  for (const auto& object : {Json{{"kind", "DaemonSet"}, {"name", "node-agent"}},
-                             Json{{"kind", "Deployment"}, {"name", "velero"}}}) {
-    const auto name = object["name"].get<std::string>();
-    if (context.client().remove(install_resource(object), {plan.name_space, name}, "Foreground", "",
-                                context.cancel))
-      context.print_line("{}/{}: deleted", object["kind"].get<std::string>(), name);
-  }
-  for (const char* kind : {"ClusterRoleBinding", "ClusterRole", "RoleBinding", "Role"})
-    remove_labelled(context, install_resource({{"kind", kind}}));
+  const std::string name_space = context.name_space();
+  remove(context, "DaemonSet", {name_space, "node-agent"}, "Foreground");
+  remove(context, "Deployment", {name_space, "velero"}, "Foreground");
+  for (const char* kind : {"ClusterRoleBinding", "RoleBinding"}) remove_access(context, kind);
   // Objects with finalizers would keep a namespace from going: theirs go with the definitions.
   if (!flags.keep_crds) {
-    for (const auto& definition : velero::custom_resource_definitions()) {
-      const kube::ObjectName name{"", kube::name_of(definition)};
-      if (context.client().remove(install_resource(definition), name, "Background", "", context.cancel))
-        context.print_line("CustomResourceDefinition/{}: deleted", name.name);
-    }
-    if (context.client().remove(kube::resources::kNamespaces, {"", plan.name_space}, "Background", "",
-                                context.cancel))
-      context.print_line("Namespace/{}: deleted", plan.name_space);
+    for (const auto& definition : velero::custom_resource_definitions())
+      remove(context, "CustomResourceDefinition", {"", kube::name_of(definition)});
+    remove(context, "Namespace", {"", name_space});
   }
   context.print_line("Salvor is uninstalled.");
 }
