@@ -3,14 +3,13 @@
 // as soon as a usual one follows. One thread at a time.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <span>
 #include <utility>
+
+#include "base/pages.h"
 
 namespace salvor::base {
 
@@ -38,22 +37,16 @@ class Scratch {
       size_ = (size + kStep - 1) / kStep * kStep;
       memory_ = std::make_unique_for_overwrite<char[]>(size_);
     }
-    if (size <= kKept && touched_ > kKept) give_back();
+    if (size <= kKept && touched_ > kKept) {
+      give_back_pages(memory_.get(), kKept, touched_);
+      touched_ = kKept;
+    }
     touched_ = std::max(touched_, size);
     return {memory_.get(), size};
   }
 
  private:
   static constexpr size_t kKept = size_t{4} << 20;
-
-  void give_back() {
-    constexpr std::uintptr_t kPage = 4096;
-    const auto begin = reinterpret_cast<std::uintptr_t>(memory_.get());
-    const std::uintptr_t from = (begin + kKept + kPage - 1) / kPage * kPage;
-    const std::uintptr_t to = (begin + touched_) / kPage * kPage;
-    if (to > from) (void)::madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
-    touched_ = kKept;
-  }
 
   std::unique_ptr<char[]> memory_;
   size_t size_ = 0;

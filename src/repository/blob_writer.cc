@@ -119,6 +119,7 @@ BlobId BlobWriter::hash(BlobType type, std::string_view plaintext) {
 void BlobWriter::seal_blob(const BlobHandle& blob, std::string_view plaintext, Sealed& sealed) {
   sealed.uncompressed_length = 0;
   base::Buffer& bytes = sealed.bytes;
+  bytes.clear();
   // Trees are compressed always: restic's prune would rewrite uncompressed ones.
   const bool tree = blob.type == BlobType::kTree;
   std::optional<codec::ZstdEffort> effort;
