@@ -3,6 +3,7 @@
 #include "backup/backup_log.h"
 #include "backup/collector.h"
 #include "backup/contents_writer.h"
+#include "backup/csi_snapshots.h"
 #include "backup/item_backupper.h"
 #include "backup/resource_filter.h"
 #include "base/error.h"
@@ -30,6 +31,14 @@ class ServerLogSink final : public base::LogSink {
   const base::Logger server_;
 };
 
+const codec::Json& as_json(const codec::Json& element) {
+  return element;
+}
+
+codec::Json as_json(const auto& element) {
+  return element.to_json();
+}
+
 template <typename T>
 std::string packed_list(const std::vector<T>& elements, const char* when_empty) {
   base::StringSink out;
@@ -40,7 +49,7 @@ std::string packed_list(const std::vector<T>& elements, const char* when_empty) 
     char separator = '[';
     for (const T& element : elements) {
       gzip.write(std::string_view(&separator, 1));
-      gzip.write(codec::to_json(element.to_json()));
+      gzip.write(codec::to_json(as_json(element)));
       separator = ',';
     }
     gzip.write("]");
@@ -64,6 +73,7 @@ class Run {
                   .with("backup", title);
     item_logger_ = base::Logger(log_).with("backup", title);
     if (!backup_.status.start_timestamp) backup_.status.start_timestamp = services.clock.now();
+    if (options.csi_snapshots) csi_.emplace(services.client, backup_, services.clock, services.random);
   }
 
   BackupStatus run() {
@@ -77,6 +87,7 @@ class Run {
       fail(error.code() == base::ErrorCode::kCancelled ? "the backup was cancelled" : error.message());
     }
     if (may_write()) remove_snapshots();
+    if (csi_) csi_->discard(logger_);
     // Only the log of a backup that failed tells why, so it is kept, unless an earlier backup has the name.
     if (!name_taken && may_write()) save_log();
     return status_;
@@ -106,10 +117,12 @@ class Run {
                  backup_.spec.default_volumes_to_fs_backup.value_or(false));
 
     ContentsWriter contents(upload.contents(), services_.clock);
-    ItemBackupper items(backup_, services_, options_, filter, contents, logger_, item_logger_, cancel_);
+    ItemBackupper items(backup_, services_, options_, filter, contents, csi_ ? &*csi_ : nullptr, logger_,
+                        item_logger_, cancel_);
     items.on_snapshot(
         [&](const std::vector<velero::NativeSnapshot>& taken) { note_snapshots(upload, taken); });
     Collector(backup_, services_, options_, filter, items, logger_, cancel_).run();
+    items.finish_snapshots();
     contents.finish();
     fill_status(items);
     logger_.info("Backed up a total of {} items", items.backed_up());
@@ -122,6 +135,8 @@ class Run {
     final_backup.status = status_;
     cancel_.check();
     upload.finish(final_backup);
+    // Not before the backup is there: until then the objects are what is known of the snapshots.
+    if (csi_) csi_->let_go(services_.logger);
     return status_;
   }
 
@@ -157,6 +172,9 @@ class Run {
     status_.volume_snapshots_completed = static_cast<int>(std::count_if(
         items.snapshots().begin(), items.snapshots().end(),
         [](const auto& snapshot) { return snapshot.status.phase == velero::phase::kCompleted; }));
+    if (!csi_) return;
+    status_.csi_volume_snapshots_attempted = static_cast<int>(csi_->all().size());
+    status_.csi_volume_snapshots_completed = static_cast<int>(csi_->snapshots().size());
   }
 
   void put_pieces(BackupStore::Writer& upload, ItemBackupper& items) {
@@ -164,6 +182,11 @@ class Run {
     const std::string name = backup_.metadata.name();
     upload.put(key::pod_volume_backups(name), packed_list(items.pod_volume_backups(), "null"));
     upload.put(key::volume_snapshots(name), packed_list(items.snapshots(), "null"));
+    if (csi_ && csi_->any()) {
+      upload.put(key::csi_volume_snapshots(name), packed_list(csi_->snapshots(), "null"));
+      upload.put(key::csi_volume_snapshot_contents(name), packed_list(csi_->contents(), "null"));
+      upload.put(key::csi_volume_snapshot_classes(name), packed_list(csi_->classes(), "null"));
+    }
     upload.put(key::item_operations(name), codec::gzip("[]\n"));
     base::StringSink list;
     codec::GzipSink gzip(list);
@@ -212,6 +235,7 @@ class Run {
   base::Logger logger_, item_logger_;
   BackupStatus status_;
   std::vector<velero::NativeSnapshot> snapshots_;
+  std::optional<CsiSnapshots> csi_;
   bool started_ = false;
 };
 

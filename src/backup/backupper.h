@@ -55,7 +55,8 @@ struct BackupOptions {
   std::string name_space = velero::kDefaultNamespace;  // the server's
   std::string uploader_type = "restic";
   int page_size = 500;
-  bool all_versions = false;  // of each kind, not the preferred one only
+  bool all_versions = false;   // of each kind, not the preferred one only
+  bool csi_snapshots = false;  // of claims that are bound to CSI volumes
   std::chrono::nanoseconds pod_volume_timeout = std::chrono::hours(4);
   velero::ResourcePolicies policies;  // of spec.resourcePolicy
 };

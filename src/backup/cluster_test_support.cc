@@ -66,7 +66,10 @@ TestCluster::TestCluster()
              {{"apiextensions.k8s.io", "v1", "customresourcedefinitions"}, "CustomResourceDefinition", false},
              {{"example.io", "v1", "widgets"}, "Widget", true},
              {{"example.io", "v1beta1", "widgets"}, "Widget", true},
-             {{"velero.io", "v1", "podvolumebackups"}, "PodVolumeBackup", true}} {
+             {{"velero.io", "v1", "podvolumebackups"}, "PodVolumeBackup", true},
+             {{"snapshot.storage.k8s.io", "v1", "volumesnapshots"}, "VolumeSnapshot", true},
+             {{"snapshot.storage.k8s.io", "v1", "volumesnapshotcontents"}, "VolumeSnapshotContent", false},
+             {{"snapshot.storage.k8s.io", "v1", "volumesnapshotclasses"}, "VolumeSnapshotClass", false}} {
   server_ = std::make_unique<net::HttpServer>(
       net::ServerOptions{},
       [this](const net::ServerRequest& request, net::ServerReply& reply) { handle(request, reply); });
@@ -186,6 +189,7 @@ void TestCluster::handle(const net::ServerRequest& request, net::ServerReply& re
   if (!target.kind) return send_status(reply, 404, "NotFound");
   if (target.subresource == "exec") return exec(target, request, reply);
   if (request.method == "POST") return create(target, request, reply);
+  if (request.method == "DELETE") return remove(target, reply);
   if (target.name.empty() && !query_value(request, "watch").empty()) return watch(target, request, reply);
   if (target.name.empty()) return list(target, request, reply);
   std::optional<Json> found;
@@ -237,11 +241,31 @@ void TestCluster::create(const Target& target, const net::ServerRequest& request
     std::lock_guard lock(mutex_);
     const std::string prefix = codec::get_string(object, {"metadata", "generateName"});
     if (!prefix.empty()) object["metadata"]["name"] = prefix + std::to_string(++created_);
-    object["metadata"]["uid"] = "uid-" + std::to_string(created_);
+    object["metadata"]["uid"] = "uid-" + std::to_string(++uids_);
   }
-  send(reply, 201, object);
+  const Json answer = object;
+  // Node agents begin after the answer; of other objects a test wants to see the whole effect.
+  const bool answer_first = target.kind->gvr.group == "velero.io";
+  if (answer_first) send(reply, 201, answer);
   if (finish_) finish_(object);
   add(target.kind->gvr, object);
+  if (!answer_first) send(reply, 201, answer);
+}
+
+void TestCluster::remove(const Target& target, net::ServerReply& reply) {
+  std::optional<Json> found;
+  {
+    std::lock_guard lock(mutex_);
+    auto& objects = objects_[target.kind->gvr.group_resource()];
+    if (auto entry = objects.find({target.name_space, target.name}); entry != objects.end()) {
+      found = entry->second;
+      objects.erase(entry);
+    }
+    changed_.notify_all();
+  }
+  if (!found) return send_status(reply, 404, "NotFound");
+  if (removed_) removed_(*found);
+  send(reply, 200, *found);
 }
 
 void TestCluster::exec(const Target& target, const net::ServerRequest& request, net::ServerReply& reply) {

@@ -32,8 +32,11 @@ class TestCluster {
   void load_contents(const std::string& tar_gz_path);
   void add(const kube::GroupVersionResource& gvr, codec::Json object);
   void on_exec(Exec exec) { exec_ = std::move(exec); }
-  // What becomes of a new PodVolumeBackup; without it they stay as they are.
+  // What becomes of a new object, a PodVolumeBackup or VolumeSnapshot; without it they stay as they are.
+  void on_created(std::function<void(codec::Json& object)> finish) { finish_ = std::move(finish); }
   void on_pod_volume_backup(std::function<void(codec::Json& object)> finish) { finish_ = std::move(finish); }
+  // After an object was removed by a request.
+  void on_removed(std::function<void(const codec::Json& object)> removed) { removed_ = std::move(removed); }
   // Before each request; may throw to answer 500.
   void on_request(std::function<void(const net::ServerRequest&)> request) { request_ = std::move(request); }
   void remove(const kube::GroupVersionResource& gvr, const kube::ObjectName& name);
@@ -58,18 +61,20 @@ class TestCluster {
   void list(const Target& target, const net::ServerRequest& request, net::ServerReply& reply);
   void watch(const Target& target, const net::ServerRequest& request, net::ServerReply& reply);
   void create(const Target& target, const net::ServerRequest& request, net::ServerReply& reply);
+  void remove(const Target& target, net::ServerReply& reply);
   void exec(const Target& target, const net::ServerRequest& request, net::ServerReply& reply);
 
   const std::vector<Kind> kinds_;
   Exec exec_;
   std::function<void(codec::Json&)> finish_;
+  std::function<void(const codec::Json&)> removed_;
   std::function<void(const net::ServerRequest&)> request_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::map<std::string, std::map<kube::ObjectName, codec::Json>>
       objects_;                              // by group resource; guarded by mutex_
   std::vector<Command> commands_;            // guarded by mutex_
-  int created_ = 0;                          // guarded by mutex_
+  int created_ = 0, uids_ = 0;               // guarded by mutex_
   std::unique_ptr<net::HttpServer> server_;  // last: stops before the rest goes
 };
 

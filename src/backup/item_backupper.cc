@@ -18,11 +18,22 @@ bool may_come_again(const std::string& group_resource) {
                                                "persistentvolumeclaims",
                                                "persistentvolumes",
                                                "namespaces",
+                                               "volumesnapshotclasses.snapshot.storage.k8s.io",
                                                "priorityclasses.scheduling.k8s.io",
                                                "clusterroles.rbac.authorization.k8s.io",
                                                "clusterrolebindings.rbac.authorization.k8s.io",
                                                kDefinitions};
   return kKinds.contains(group_resource);
+}
+
+constexpr char kNotWanted[] = "not satisfy the criteria for VolumePolicy or the legacy snapshot way";
+
+std::vector<kube::ObjectName> claims_of(const Json& pod) {
+  std::vector<kube::ObjectName> claims;
+  for (const PodVolume& volume : volumes_of(pod)) {
+    if (!volume.claim.empty()) claims.push_back({kube::namespace_of(pod), volume.claim});
+  }
+  return claims;
 }
 
 bool is_cancelled(const base::Error& error) {
@@ -65,13 +76,14 @@ std::string source_of_volume(const Json& volume) {
 
 ItemBackupper::ItemBackupper(const velero::Backup& backup, const BackupServices& services,
                              const BackupOptions& options, const ResourceFilter& filter,
-                             ContentsWriter& contents, base::Logger logger, base::Logger item_logger,
-                             const base::CancelToken& cancel)
+                             ContentsWriter& contents, CsiSnapshots* csi, base::Logger logger,
+                             base::Logger item_logger, const base::CancelToken& cancel)
     : backup_(backup),
       services_(services),
       options_(options),
       filter_(filter),
       contents_(contents),
+      csi_(csi),
       logger_(std::move(logger)),
       item_logger_(std::move(item_logger)),
       cancel_(cancel),
@@ -264,12 +276,19 @@ std::string ItemBackupper::back_up_claim(std::string_view raw, const base::Logge
   const std::string volume = codec::get_string(claim, {"spec", "volumeName"});
   if (volume.empty() || codec::get_string(claim, {"status", "phase"}) != "Bound") return "";
   back_up_additional(kube::resources::kPersistentVolumes, "", volume, logger);
+  const std::string snapshot = csi_ ? snapshot_claim(claim, volume, logger) : "";
+  if (!snapshot.empty()) {
+    Json& metadata = claim["metadata"];
+    metadata["annotations"][volumes::csi::kSnapshotName] = snapshot;
+    metadata["labels"][volumes::csi::kSnapshotName] = snapshot;
+    metadata["labels"][velero::label::kBackupName] = velero::label_value(backup_.metadata.name());
+  }
   // A bound claim is restored with its data, so where that came from once must not bind the restored claim.
   Json& spec = claim["spec"];
   size_t removed = spec.erase("dataSource") + spec.erase("dataSourceRef");
   if (!codec::find(spec, {"storageClassName"}) || !codec::get_string(spec, {"storageClassName"}).empty())
     removed += spec.erase("selector");
-  return removed ? codec::to_json(claim, 0, false) : "";
+  return removed || !snapshot.empty() ? codec::to_json(claim, 0, false) : "";
 }
 
 void ItemBackupper::back_up_service_account(const ObjectHead& head, const base::Logger& logger) {
@@ -339,11 +358,59 @@ std::string ItemBackupper::why_no_snapshot(const Json& volume, const base::Logge
     claim = services_.client.get(kube::resources::kPersistentVolumeClaims, claim_name, cancel_);
   const auto action = policy_for(claim ? &*claim : nullptr, &volume, "", Json());
   if (action == velero::VolumeAction::kSkip) return "skipped due to policy";
-  const bool wanted =
-      action ? action == velero::VolumeAction::kSnapshot : backup_.spec.snapshot_volumes != false;
-  if (!wanted || !services_.snapshot_provider)
-    return "not satisfy the criteria for VolumePolicy or the legacy snapshot way";
+  if (!wants_snapshot(action) || !services_.snapshot_provider) return kNotWanted;
+  if (csi_ && !volumes::csi::driver_of(volume).empty()) return "CSI volumes have CSI snapshots";
   return snapshots_.take(volume, logger, cancel_);
+}
+
+bool ItemBackupper::wants_snapshot(std::optional<velero::VolumeAction> action) const {
+  return action ? action == velero::VolumeAction::kSnapshot : backup_.spec.snapshot_volumes != false;
+}
+
+std::string ItemBackupper::why_no_csi_snapshot(const Json& claim, const Json& volume) {
+  const kube::ObjectName name{kube::namespace_of(claim), kube::name_of(claim)};
+  if (auto reason = tracker_.why_withheld(name); !reason.empty()) return reason;
+  const auto action = policy_for(&claim, &volume, "", Json());
+  if (action == velero::VolumeAction::kSkip) return "skipped due to policy";
+  return wants_snapshot(action) ? "" : kNotWanted;
+}
+
+// Begins a CSI snapshot of a bound claim, if it is to have one, and returns its name; else "".
+std::string ItemBackupper::snapshot_claim(const Json& claim, const std::string& volume_name,
+                                          const base::Logger& logger) {
+  const kube::ObjectName name{kube::namespace_of(claim), kube::name_of(claim)};
+  if (tracker_.is_taken(name)) return "";
+  // Also when the backup takes no PersistentVolumes.
+  const auto volume = services_.client.get(kube::resources::kPersistentVolumes, {"", volume_name}, cancel_);
+  if (!volume || volumes::csi::driver_of(*volume).empty()) return "";
+  std::string reason = why_no_csi_snapshot(claim, *volume);
+  const bool wanted = reason.empty();
+  if (!wanted) item_logger_.info("no CSI snapshot of claim {}: {}", name.to_string(), reason);
+  tracker_.volume_seen(*volume, std::move(reason));
+  return wanted ? csi_->begin(claim, *volume, logger, cancel_) : "";
+}
+
+// What describes snapshots is taken whatever the filters say: without it there is nothing to restore from.
+void ItemBackupper::write_additional(const kube::GroupVersionResource& gvr, const Json& object) {
+  const auto resource = services_.discovery.find_resource(gvr);
+  if (!resource) return;
+  ObjectHead head;
+  head.api_version = gvr.api_version();
+  head.kind = resource->kind;
+  head.name_space = kube::namespace_of(object);
+  head.name = kube::name_of(object);
+  if (!mark_done(gvr, head)) return;
+  ++expected_;
+  write(*resource, head, codec::to_json(object, 0, false));
+}
+
+void ItemBackupper::finish_snapshots() {
+  if (!csi_ || !csi_->any()) return;
+  csi_->wait_until_ready(cancel_);
+  csi_->retain(cancel_);
+  for (const Json& object : csi_->classes()) write_additional(volumes::csi::kClasses, object);
+  for (const Json& object : csi_->contents()) write_additional(volumes::csi::kContents, object);
+  for (const Json& object : csi_->snapshots()) write_additional(volumes::csi::kSnapshots, object);
 }
 
 void ItemBackupper::back_up_volume(std::string_view raw, const base::Logger& logger) {
@@ -357,7 +424,11 @@ void ItemBackupper::back_up_volume(std::string_view raw, const base::Logger& log
 }
 
 std::vector<velero::VolumeInfo> ItemBackupper::volume_info() const {
-  return tracker_.finish(snapshots_.all(), pod_volumes_.all());
+  std::vector<velero::VolumeInfo> snapshots;
+  if (csi_) {
+    for (const auto& snapshot : csi_->all()) snapshots.push_back(csi_->volume_info(snapshot));
+  }
+  return tracker_.finish(std::move(snapshots), snapshots_.all(), pod_volumes_.all());
 }
 
 // --- pods
@@ -464,6 +535,8 @@ void ItemBackupper::back_up_pod(const kube::ApiResource& resource, const ObjectH
     }
     if (!volumes.empty())
       pod_volumes_.back_up(pod, volumes, services_.repository(head.name_space), logger, cancel_);
+    // What a hook has frozen stays so until the storage has it.
+    if (csi_) csi_->wait_for_cut(claims_of(pod), cancel_);
   } catch (const StoreFailure&) {
     hooks_.run(pod, HookPhase::kPost, logger, {});
     throw;

@@ -17,6 +17,7 @@
 
 #include "backup/backupper.h"
 #include "backup/contents_writer.h"
+#include "backup/csi_snapshots.h"
 #include "backup/hooks.h"
 #include "backup/native_snapshots.h"
 #include "backup/object_head.h"
@@ -35,9 +36,10 @@ struct StoreFailure {
 
 class ItemBackupper {
  public:
+  // csi: null when no CSI snapshots are to be made.
   ItemBackupper(const velero::Backup& backup, const BackupServices& services, const BackupOptions& options,
-                const ResourceFilter& filter, ContentsWriter& contents, base::Logger logger,
-                base::Logger item_logger, const base::CancelToken& cancel);
+                const ResourceFilter& filter, ContentsWriter& contents, CsiSnapshots* csi,
+                base::Logger logger, base::Logger item_logger, const base::CancelToken& cancel);
 
   // A collected object. Skips what is excluded by label, being deleted, or backed up already.
   void back_up(const kube::ApiResource& resource, std::string_view raw);
@@ -51,6 +53,8 @@ class ItemBackupper {
   void expect(int items);
   // The definition of a custom kind of which an object was backed up.
   void back_up_definition(const kube::GroupVersionResource& gvr);
+  // After the last object: waits for the CSI snapshots and backs up the objects that describe them.
+  void finish_snapshots();
   // Says that no more objects of the kind are collected, so that their names need not be kept.
   void forget(const kube::GroupVersionResource& gvr);
 
@@ -73,6 +77,10 @@ class ItemBackupper {
   std::optional<velero::VolumeAction> policy_for_pod_volume(const std::string& name_space,
                                                             const PodVolume& volume) const;
   std::string back_up_claim(std::string_view raw, const base::Logger& logger);
+  std::string snapshot_claim(const Json& claim, const std::string& volume_name, const base::Logger& logger);
+  bool wants_snapshot(std::optional<velero::VolumeAction> action) const;
+  std::string why_no_csi_snapshot(const Json& claim, const Json& volume);
+  void write_additional(const kube::GroupVersionResource& gvr, const Json& object);
   void back_up_volume(std::string_view raw, const base::Logger& logger);
   void back_up_service_account(const ObjectHead& head, const base::Logger& logger);
   void back_up_additional(const kube::GroupVersionResource& gvr, const std::string& name_space,
@@ -92,6 +100,7 @@ class ItemBackupper {
   const BackupOptions& options_;
   const ResourceFilter& filter_;
   ContentsWriter& contents_;
+  CsiSnapshots* const csi_;
   const base::Logger logger_, item_logger_;
   const base::CancelToken& cancel_;
 

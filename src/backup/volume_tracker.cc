@@ -1,5 +1,7 @@
 #include "backup/volume_tracker.h"
 
+#include <set>
+
 #include "velero/backup_types.h"
 #include "velero/constants.h"
 
@@ -50,9 +52,15 @@ const std::pair<const std::string, VolumeTracker::Volume>* VolumeTracker::volume
 }
 
 std::vector<velero::VolumeInfo> VolumeTracker::finish(
-    const std::vector<velero::NativeSnapshot>& snapshots,
+    std::vector<velero::VolumeInfo> csi_snapshots, const std::vector<velero::NativeSnapshot>& snapshots,
     const std::vector<velero::PodVolumeBackup>& pod_volumes) const {
-  std::vector<velero::VolumeInfo> result;
+  std::vector<velero::VolumeInfo> result = std::move(csi_snapshots);
+  std::set<std::string> with_csi_snapshot;
+  for (auto& info : result) {
+    with_csi_snapshot.insert(info.pv_name);
+    if (const auto found = volumes_.find(info.pv_name); found != volumes_.end())
+      info.pv_info = found->second.info;
+  }
   auto outcome = [](const std::string& phase) {
     return phase == velero::phase::kCompleted ? "succeeded" : "failed";
   };
@@ -97,7 +105,7 @@ std::vector<velero::VolumeInfo> VolumeTracker::finish(
     result.push_back(std::move(info));
   }
   for (const auto& [name, volume] : volumes_) {
-    if (volume.no_snapshot.empty() || is_taken(volume.claim)) continue;
+    if (volume.no_snapshot.empty() || is_taken(volume.claim) || with_csi_snapshot.contains(name)) continue;
     velero::VolumeInfo info = describe(name, volume);
     info.skipped = true;
     if (auto reason = skipped_.find(volume.claim); reason != skipped_.end())

@@ -29,8 +29,10 @@ class VolumeTracker {
   // A PersistentVolume comes along; `no_snapshot` says why there is no native snapshot of it, "" if there is.
   void volume_seen(const codec::Json& persistent_volume, std::string no_snapshot);
 
-  // All elements: native snapshots, pod volume backups, skipped volumes.
-  std::vector<velero::VolumeInfo> finish(const std::vector<velero::NativeSnapshot>& snapshots,
+  // All elements: CSI snapshots (given without what their PersistentVolumes say), native snapshots, pod
+  // volume backups, skipped volumes.
+  std::vector<velero::VolumeInfo> finish(std::vector<velero::VolumeInfo> csi_snapshots,
+                                         const std::vector<velero::NativeSnapshot>& snapshots,
                                          const std::vector<velero::PodVolumeBackup>& pod_volumes) const;
 
  private:

@@ -104,14 +104,14 @@ struct Flags {
     duration("garbage-collection-frequency", "How often expired backups are collected. (default 1h)");
   }
 
-  // EnableAPIGroupVersions: all versions of each object are stored.
+  // EnableAPIGroupVersions: all versions of each object are stored. EnableCSI: claims of CSI volumes are
+  // snapshotted.
   static void check_features(const std::string& features, server::ServerOptions& resolved) {
     for (const auto& feature : base::split(features, ',')) {
-      if (feature.empty() || feature == velero::feature::kCsi)
-        continue;  // there is nothing to switch on: CSI is not an option
-      if (feature != velero::feature::kApiGroupVersions)
-        base::fail(base::ErrorCode::kInvalidArgument, "unknown feature \"{}\"\nthere is: {}", feature,
-                   velero::feature::kApiGroupVersions);
+      if (feature.empty()) continue;
+      if (feature != velero::feature::kApiGroupVersions && feature != velero::feature::kCsi)
+        base::fail(base::ErrorCode::kInvalidArgument, "unknown feature \"{}\"\nthere are: {}, {}", feature,
+                   velero::feature::kApiGroupVersions, velero::feature::kCsi);
       resolved.features.insert(feature);
     }
     if (resolved.concurrent_backups < 1 || resolved.concurrent_restores < 1)

@@ -79,6 +79,7 @@ bool DynamicVolumes::patch_volume_of(const Claim& claim, const base::CancelToken
 }
 
 std::vector<DynamicVolumes::Failure> DynamicVolumes::finish(std::chrono::nanoseconds timeout,
+                                                            const WhyUnbound& why_unbound,
                                                             const base::CancelToken& cancel) {
   std::lock_guard lock(mutex_);
   const auto deadline = std::chrono::steady_clock::now() + timeout;
@@ -100,10 +101,11 @@ std::vector<DynamicVolumes::Failure> DynamicVolumes::finish(std::chrono::nanosec
     if (!cancel.sleep(kPollInterval)) cancel.check();
   }
   for (const auto& claim : claims_) {
+    std::string why = why_unbound(claim.name);
+    if (why.empty()) why = "its volume keeps the reclaim policy of its class";
     failures.push_back(
-        {claim.name.name_space,
-         fmt::format("claim {} is not bound after {}: its volume keeps the reclaim policy of its class",
-                     claim.name.name, base::format_duration(timeout))});
+        {claim.name.name_space, fmt::format("claim {} is not bound after {}: {}", claim.name.name,
+                                            base::format_duration(timeout), why)});
   }
   claims_.clear();
   return failures;

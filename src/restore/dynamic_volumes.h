@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -27,8 +28,11 @@ class DynamicVolumes {
   struct Failure {
     std::string name_space, message;
   };
+  // What else is known about why a claim has no volume; "" if nothing.
+  using WhyUnbound = std::function<std::string(const kube::ObjectName& claim)>;
   // Waits for all of them together, and patches those whose volumes differ.
-  std::vector<Failure> finish(std::chrono::nanoseconds timeout, const base::CancelToken& cancel);
+  std::vector<Failure> finish(std::chrono::nanoseconds timeout, const WhyUnbound& why_unbound,
+                              const base::CancelToken& cancel);
   bool any() const;
 
  private:

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "restore/adaptive_workers.h"
+#include "restore/csi_restores.h"
 #include "restore/custom_definitions.h"
 #include "restore/dynamic_volumes.h"
 #include "restore/item_action.h"
@@ -19,6 +20,7 @@
 #include "restore/restore_hooks.h"
 #include "restore/selection.h"
 #include "restore/target_namespaces.h"
+#include "volumes/csi_objects.h"
 
 namespace salvor::restore {
 namespace {
@@ -77,11 +79,14 @@ class Restorer {
                     logger_),
         pod_volumes_(services.client, input.restore, options.name_space, input.backup.spec.storage_location,
                      input.pod_volume_backups, services.random, logger_),
+        csi_(
+            services.client, input.restore, input.contents, input.volume_infos, selection_,
+            [this](const std::string& group_resource) { return kinds_.serves(group_resource); }, logger_),
         volumes_(services.client,
                  {.restore_pvs = spec_.restore_pvs,
                   .namespace_mapping = spec_.namespace_mapping,
                   .snapshots = by_volume(input.snapshots),
-                  .claims_with_data = pod_volumes_.claims(input.contents),
+                  .claims_with_data = claims_with_data(input.contents),
                   .terminating_timeout =
                       options.dry_run ? std::chrono::nanoseconds(0) : options.terminating_resource_timeout},
                  options.dry_run ? unchanged_volume() : services.create_volume, services.random, logger_),
@@ -107,6 +112,7 @@ class Restorer {
     outcome.progress = recorder_.progress();
     outcome.hooks = hook_status_;
     outcome.volume_info = pod_volumes_.volume_info();
+    for (auto& info : csi_.volume_info()) outcome.volume_info.push_back(std::move(info));
     outcome.plan = recorder_.take_plan();
     return outcome;
   }
@@ -238,8 +244,17 @@ class Restorer {
     }
     ensure_namespace(target, backed_up.name_space);
     Json status = object.contains("status") ? std::move(object["status"]) : Json();
-    const bool wants_status = selection_.restores_status(group_resource, object);
+    // That of a snapshot is the controller's to find out.
+    const bool wants_status =
+        selection_.restores_status(group_resource, object) && resource.gvr.group != volumes::csi::kGroup;
     reset_metadata(object);
+    const auto csi = csi_.prepare(group_resource, object, status, backed_up, cancel_);
+    if (!csi.warning.empty()) recorder_.warning(target, csi.warning);
+    if (!csi.skip_reason.empty()) {
+      skip(resource, backed_up, to, csi.skip_reason, "skipped");
+      return true;
+    }
+    for (const auto& more : csi.needed) restore_found(more);
     if (group_resource == "persistentvolumes" &&
         volumes_.prepare_volume(object, cancel_) == PersistentVolumes::Decision::kProvision) {
       skip(resource, backed_up, to, "its claim is provisioned dynamically", "skipped");
@@ -322,13 +337,16 @@ class Restorer {
     }
   }
 
+  // False if the backup has no such object.
+  bool restore_found(const AdditionalItem& more) {
+    const auto* const item = input_.contents.find(more.group_resource, more.name.name_space, more.name.name);
+    if (item != nullptr) restore_item(more.group_resource, *item, true);
+    return item != nullptr;
+  }
+
   void restore_additional(const AdditionalItem& more, const std::string& needed_by) {
     if (!selection_.takes_additional(more.group_resource, more.name.name_space)) return;
-    const auto* const item = input_.contents.find(more.group_resource, more.name.name_space, more.name.name);
-    if (item != nullptr) {
-      restore_item(more.group_resource, *item, true);
-      return;
-    }
+    if (restore_found(more)) return;
     // A claim of a backup without its volume, say: the cluster may still have it.
     std::lock_guard lock(mutex_);
     if (!missing_.insert({more.group_resource, more.name.to_string()}).second) return;
@@ -354,13 +372,22 @@ class Restorer {
         recorder_.error(failure.pod.name_space, fmt::format("pod {}: {}", failure.pod.name, failure.message));
     }
     if (dynamic_volumes_.any()) {
-      for (auto& failure : dynamic_volumes_.finish(options_.resource_timeout, cancel_))
+      const auto why_unbound = [&](const kube::ObjectName& claim) {
+        return csi_.why_unbound(claim, cancel_);
+      };
+      for (auto& failure : dynamic_volumes_.finish(options_.resource_timeout, why_unbound, cancel_))
         recorder_.error(failure.name_space, std::move(failure.message));
     }
     auto hooks =
         run_restore_hooks(services_.client, services_.random, init_hooks_, post_hooks_, logger_, cancel_);
     hook_status_ = {.hooks_attempted = hooks.attempted, .hooks_failed = hooks.failed};
     for (auto& [pod, message] : hooks.errors) recorder_.error(pod.name_space, std::move(message));
+  }
+
+  std::set<kube::ObjectName> claims_with_data(const velero::BackupContents& contents) const {
+    auto claims = pod_volumes_.claims(contents);
+    claims.merge(csi_.claims());
+    return claims;
   }
 
   ActionContext action_context() {
@@ -423,6 +450,7 @@ class Restorer {
   Kinds kinds_;
   TargetNamespaces namespaces_;
   PodVolumeRestores pod_volumes_;
+  CsiRestores csi_;
   PersistentVolumes volumes_;
   DynamicVolumes dynamic_volumes_;
   const ObjectApplier applier_;

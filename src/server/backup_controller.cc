@@ -10,12 +10,14 @@
 #include "server/lookups.h"
 #include "velero/bucket_layout.h"
 #include "velero/schema_check.h"
+#include "volumes/csi_snapshots.h"
 
 namespace salvor::server {
 
 using velero::resources::kBackups;
 namespace phase = velero::phase;
 namespace notes = velero::salvor_annotation;
+namespace csi = volumes::csi;
 
 namespace {
 
@@ -135,6 +137,9 @@ bool BackupController::adopt_from_store(Stored<velero::Backup>& backup, const ba
   const auto stored = store.get_backup(name, cancel);
   if (stored.metadata.uid() != value.metadata.uid() || !velero::is_finished(stored.status)) return false;
   logger_.info("backup \"{}\" was whole in the store when its server ended", name);
+  if (context_.options.features.contains(velero::feature::kCsi))
+    csi::let_go(context_.client, csi::find_leftovers(context_.client, value.metadata.uid(), cancel),
+                csi::owner_labels(name, value.metadata.uid()), cancel);
   value.status = stored.status;
   save_and_announce(context_, backup, kBackups, cancel);
   count(value);
@@ -153,7 +158,7 @@ void BackupController::begin_anew(Stored<velero::Backup>& backup, const base::Ca
 }
 
 // Pieces without metadata, which nobody takes for a backup; orders to node agents that nobody waits for;
-// snapshots that only the dead server knew besides its journal in the store.
+// snapshots that only the dead server knew besides its journal in the store, and its labels in the cluster.
 void BackupController::clear_earlier_attempt(const velero::Backup& backup, const base::CancelToken& cancel) {
   const auto name = backup.metadata.name();
   kube::ListOptions own;
@@ -166,6 +171,9 @@ void BackupController::clear_earlier_attempt(const velero::Backup& backup, const
                           kube::PatchType::kMerge, {{"spec", {{"cancel", true}}}}, "", cancel);
   }
   try {
+    if (context_.options.features.contains(velero::feature::kCsi))
+      csi::discard(context_.client, csi::find_leftovers(context_.client, backup.metadata.uid(), cancel),
+                   cancel);
     auto store =
         context_.stores.backup_store(context_.stores.location(backup.spec.storage_location, cancel), cancel);
     if (store.backup_exists(name, cancel)) return;  // of another backup of that name
@@ -348,6 +356,7 @@ velero::BackupStatus BackupController::run_engine(Stored<velero::Backup>& backup
   backup::BackupOptions options;
   options.name_space = context_.options.name_space;
   options.page_size = context_.options.page_size;
+  options.csi_snapshots = context_.options.features.contains(velero::feature::kCsi);
   options.all_versions = context_.options.features.contains(velero::feature::kApiGroupVersions);
   options.pod_volume_timeout = context_.options.fs_backup_timeout;
   if (const auto& policy = value.spec.resource_policy)
@@ -431,6 +440,14 @@ void BackupController::count(const velero::Backup& backup) {
   metrics.add("velero_volume_snapshot_success_total", labels, status.volume_snapshots_completed);
   metrics.add("velero_volume_snapshot_failure_total", labels,
               status.volume_snapshots_attempted - status.volume_snapshots_completed);
+  if (status.csi_volume_snapshots_attempted > 0) {
+    Metrics::Labels of_backup = labels;
+    of_backup["backupName"] = backup.metadata.name();
+    metrics.add("velero_csi_snapshot_attempt_total", of_backup, status.csi_volume_snapshots_attempted);
+    metrics.add("velero_csi_snapshot_success_total", of_backup, status.csi_volume_snapshots_completed);
+    metrics.add("velero_csi_snapshot_failure_total", of_backup,
+                status.csi_volume_snapshots_attempted - status.csi_volume_snapshots_completed);
+  }
   if (status.start_timestamp && status.completion_timestamp)
     metrics.observe("velero_backup_duration_seconds", labels,
                     seconds(*status.completion_timestamp - *status.start_timestamp));

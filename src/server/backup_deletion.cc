@@ -1,8 +1,11 @@
 #include "server/backup_deletion.h"
 
+#include <algorithm>
 #include <set>
 
+#include "velero/bucket_layout.h"
 #include "velero/schema_check.h"
+#include "volumes/csi_snapshots.h"
 
 namespace salvor::server {
 
@@ -16,6 +19,28 @@ namespace {
 constexpr auto kKeepProcessed = std::chrono::hours(24);
 constexpr auto kRestoreDeletionTimeout = std::chrono::minutes(1);
 constexpr auto kRestorePoll = std::chrono::milliseconds(200);
+
+// Their own list, which Velero has not written since 1.13; without it the tarball has them.
+std::vector<Json> stored_csi_contents(velero::BackupStore& store, const velero::Backup& backup,
+                                      const base::CancelToken& cancel) {
+  const auto name = backup.metadata.name();
+  std::vector<Json> contents;
+  if (const auto text = store.get_gzipped(velero::backup_key::csi_volume_snapshot_contents(name), cancel)) {
+    const Json list = codec::parse_json(*text, "the list of VolumeSnapshotContents");
+    if (list.is_array()) contents.assign(list.begin(), list.end());
+    return contents;
+  }
+  const auto volumes = store.get_volume_info(name, cancel);
+  const bool may_have = backup.status.csi_volume_snapshots_attempted > 0 ||
+                        std::any_of(volumes.begin(), volumes.end(), [](const velero::VolumeInfo& volume) {
+                          return volume.backup_method == "CSISnapshot";
+                        });
+  if (!may_have || !store.backup_exists(name, cancel)) return contents;
+  const auto tarball = store.get_contents(name, {}, cancel);
+  for (const auto& item : tarball.items(volumes::csi::kContents.group_resource()))
+    contents.push_back(codec::parse_json(tarball.content(item), item.name));
+  return contents;
+}
 
 bool is_running(const std::string& phase) {
   return phase.empty() || phase == phase::kNew || phase == phase::kQueued || phase == phase::kReadyToStart ||
@@ -173,6 +198,28 @@ std::vector<velero::PodVolumeBackup> BackupDeletion::pod_volume_backups(velero::
   return result;
 }
 
+// Of the contents in the bucket: those that the backup made, which its label says.
+void BackupDeletion::remove_csi_snapshots(velero::BackupStore& store, const velero::Backup& backup,
+                                          std::vector<std::string>& errors, const base::CancelToken& cancel) {
+  std::vector<Json> own;
+  try {
+    for (auto& content : stored_csi_contents(store, backup, cancel)) {
+      const auto labels = kube::labels_of(content);
+      const auto owner = labels.find(velero::label::kBackupName);
+      if (owner != labels.end() && owner->second == velero::label_value(backup.metadata.name()))
+        own.push_back(std::move(content));
+    }
+  } catch (const base::Error& error) {
+    if (error.code() == base::ErrorCode::kCancelled) throw;
+    errors.push_back(fmt::format("error reading which CSI snapshots to delete: {}", error.message()));
+    return;
+  }
+  if (own.empty()) return;
+  for (const auto& failure :
+       volumes::csi::delete_stored(context_.client, own, context_.options.resource_timeout, cancel))
+    errors.push_back("error deleting " + failure);
+}
+
 void BackupDeletion::remove_volume_data(velero::BackupStore& store, const velero::Backup& backup,
                                         std::vector<std::string>& errors, const base::CancelToken& cancel) {
   const auto name = backup.metadata.name();
@@ -187,6 +234,7 @@ void BackupDeletion::remove_volume_data(velero::BackupStore& store, const velero
                                    error.message()));
     }
   }
+  remove_csi_snapshots(store, backup, errors, cancel);
   for (auto volume : pod_volume_backups(store, backup, cancel)) {
     if (volume.status.snapshot_id.empty()) continue;
     volume.spec.backup_storage_location = backup.spec.storage_location;

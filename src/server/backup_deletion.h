@@ -26,6 +26,8 @@ class BackupDeletion final : public Controller {
   std::vector<velero::PodVolumeBackup> pod_volume_backups(velero::BackupStore& store,
                                                           const velero::Backup& backup,
                                                           const base::CancelToken& cancel);
+  void remove_csi_snapshots(velero::BackupStore& store, const velero::Backup& backup,
+                            std::vector<std::string>& errors, const base::CancelToken& cancel);
   void remove_volume_data(velero::BackupStore& store, const velero::Backup& backup,
                           std::vector<std::string>& errors, const base::CancelToken& cancel);
   void remove_restores(const std::string& backup, std::vector<std::string>& errors,
