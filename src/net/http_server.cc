@@ -34,21 +34,27 @@ std::optional<asio::ssl::context> make_tls_context(const ServerOptions& options)
 }  // namespace
 
 struct HttpServer::Impl {
+  // A socket that listens; closed on its strand, where it accepts. Shared by the pending accept, the server
+  // and, weakly, the handle of who added it.
+  struct Listener {
+    explicit Listener(asio::io_context& io) : strand(asio::make_strand(io)), acceptor(strand) {}
+    asio::strand<asio::io_context::executor_type> strand;
+    tcp::acceptor acceptor;
+  };
+
   Impl(ServerOptions server_options, Handler server_handler, base::Logger logger)
       : shared(std::move(server_options), std::move(server_handler), std::move(logger)),
-        acceptor(shared.io),
         tls(make_tls_context(shared.options)) {
     listen();
-    accept();
     for (int i = 0; i < kIoThreads; ++i) io_threads.emplace_back([this] { shared.io.run(); });
   }
 
   ~Impl() {
     shared.stopping = true;
-    asio::post(shared.io, [this] {
-      boost::system::error_code ignored;
-      acceptor.close(ignored);
-    });
+    {
+      std::lock_guard lock(mutex);
+      for (const auto& listener : listeners) close(listener);
+    }
     shared.close_all();
     // Handlers may wait for writes, which the I/O threads must fail: those end after the handlers.
     shared.threads.stop();
@@ -60,7 +66,9 @@ struct HttpServer::Impl {
 
   void listen() {
     const ServerOptions& options = shared.options;
+    const auto listener = std::make_shared<Listener>(shared.io);
     try {
+      tcp::acceptor& acceptor = listener->acceptor;
       tcp::endpoint endpoint(asio::ip::make_address(options.address), options.port);
       acceptor.open(endpoint.protocol());
       acceptor.set_option(tcp::acceptor::reuse_address(true));
@@ -71,24 +79,47 @@ struct HttpServer::Impl {
       base::fail(base::ErrorCode::kUnavailable, "cannot listen on {}:{}: {}", options.address, options.port,
                  error.code().message());
     }
+    start(listener);
   }
 
-  void accept() {
-    acceptor.async_accept(asio::make_strand(shared.io),
-                          [this](boost::system::error_code error, tcp::socket socket) {
-                            if (shared.stopping || error == asio::error::operation_aborted) return;
-                            if (!error) {
-                              boost::system::error_code ignored;
-                              socket.set_option(tcp::no_delay(true), ignored);
-                              start_http_connection(shared, std::move(socket), tls ? &*tls : nullptr);
-                            }
-                            accept();
-                          });
+  void start(const std::shared_ptr<Listener>& listener) {
+    std::lock_guard lock(mutex);
+    listeners.insert(listener);
+    asio::post(listener->strand, [this, listener] { accept(listener); });
+  }
+
+  void accept(const std::shared_ptr<Listener>& listener) {
+    listener->acceptor.async_accept(
+        asio::make_strand(shared.io),
+        asio::bind_executor(
+            listener->strand, [this, listener](boost::system::error_code error, tcp::socket socket) {
+              if (shared.stopping || error == asio::error::operation_aborted || !listener->acceptor.is_open())
+                return;
+              if (!error) {
+                boost::system::error_code ignored;
+                socket.set_option(tcp::no_delay(true), ignored);
+                start_http_connection(shared, std::move(socket), tls ? &*tls : nullptr);
+              }
+              accept(listener);
+            }));
+  }
+
+  static void close(const std::shared_ptr<Listener>& listener) {
+    asio::post(listener->strand, [listener] {
+      boost::system::error_code ignored;
+      listener->acceptor.close(ignored);
+    });
+  }
+
+  void remove(const std::shared_ptr<Listener>& listener) {
+    std::lock_guard lock(mutex);
+    if (listeners.erase(listener) != 0) close(listener);
   }
 
   static constexpr int kIoThreads = 2;
   HttpServerShared shared;
-  tcp::acceptor acceptor;
+  std::mutex mutex;
+  std::set<std::shared_ptr<Listener>> listeners;  // guarded by mutex
   std::optional<asio::ssl::context> tls;
   std::uint16_t port = 0;
   std::vector<std::thread> io_threads;
@@ -99,6 +130,17 @@ HttpServer::HttpServer(ServerOptions options, Handler handler, base::Logger logg
 HttpServer::~HttpServer() = default;
 std::uint16_t HttpServer::port() const {
   return impl_->port;
+}
+
+std::shared_ptr<void> HttpServer::add_listener(base::Fd socket) {
+  const auto listener = std::make_shared<Impl::Listener>(impl_->shared.io);
+  boost::system::error_code error;
+  listener->acceptor.assign(tcp::v4(), socket.get(), error);
+  if (error) base::fail(base::ErrorCode::kInternal, "cannot listen on a given socket: {}", error.message());
+  socket.release();
+  impl_->start(listener);
+  Impl* const impl = impl_.get();
+  return {listener.get(), [impl, listener](void*) { impl->remove(listener); }};
 }
 
 }  // namespace salvor::net

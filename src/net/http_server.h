@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "net/websocket_client.h"
 
@@ -75,6 +76,9 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
 
   std::uint16_t port() const;
+  // Also accepts from a socket that listens already, such as one made in another network namespace, until the
+  // handle is dropped: before the server ends. Thread-safe.
+  std::shared_ptr<void> add_listener(base::Fd socket);
 
  private:
   struct Impl;

@@ -1,6 +1,9 @@
 #include "net/http_server.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <future>
@@ -90,6 +93,39 @@ TEST(HttpServer, FiresTheRequestsTokenWhenTheClientGoesAway) {
   leave.cancel();
   client_thread.join();
   EXPECT_EQ(noticed.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+}
+
+TEST(HttpServer, AcceptsFromAListenerThatItWasGivenUntilTheHandleIsDropped) {
+  HttpServer server({}, [](const ServerRequest&, ServerReply& reply) { reply.send(200, {}, "hello"); });
+  base::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(socket.get(), 8), 0);
+  ASSERT_EQ(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const std::string target = fmt::format("http://127.0.0.1:{}/", ntohs(address.sin_port));
+
+  auto handle = server.add_listener(std::move(socket));
+  {
+    HttpClient client;
+    EXPECT_EQ(get(client, target).body, "hello");
+  }
+  handle.reset();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto answers = [&] {
+    HttpClient client;
+    try {
+      get(client, target);
+      return true;
+    } catch (const base::Error&) {
+      return false;
+    }
+  };
+  while (answers()) ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "it still accepts after 20 s";
+  HttpClient client;
+  EXPECT_EQ(get(client, url(server, "/")).body, "hello");
 }
 
 TEST(HttpServer, EndsRunningRequestsWhenItStops) {
