@@ -257,13 +257,8 @@ std::optional<std::int64_t> StateStore::remove(const ObjectKey& key, std::int64_
 
 class StateStore::SnapshotImpl final : public StateStore::Snapshot {
  public:
-  SnapshotImpl(StateStore& store, std::shared_ptr<Reader> reader, std::int64_t id, std::string name_space,
-               std::int64_t at)
+  SnapshotImpl(std::shared_ptr<Reader> reader, std::int64_t id, std::string name_space, std::int64_t at)
       : reader_(std::move(reader)), id_(id), name_space_(std::move(name_space)), at_(at) {
-    // Read before the transaction begins, so that the snapshot holds at least this revision; rows of later
-    // ones are filtered out like any others.
-    const std::int64_t now = store.revision();
-    if (at_ == 0) at_ = now;
     reader_->begin().run();
     auto& replaced = reader_->replaced(at_, id_);
     while (replaced.next()) {
@@ -350,7 +345,11 @@ class StateStore::SnapshotImpl final : public StateStore::Snapshot {
 std::unique_ptr<StateStore::Snapshot> StateStore::snapshot(const std::string& resource,
                                                            const std::string& name_space, std::int64_t at) {
   if (at != 0 && at < compacted_) return nullptr;
-  return std::make_unique<SnapshotImpl>(*this, borrow_reader(), resource_id(resource, false), name_space, at);
+  // The revision first: all that was written until then is in what is read afterwards, also when it made the
+  // resource known. Rows of later revisions are filtered out like any others.
+  if (at == 0) at = revision();
+  const std::int64_t id = resource_id(resource, false);
+  return std::make_unique<SnapshotImpl>(borrow_reader(), id, name_space, at);
 }
 
 std::optional<std::vector<ObjectChange>> StateStore::changes(const std::string& resource,
@@ -392,6 +391,12 @@ bool StateStore::wait_for_change(const std::string& resource, std::int64_t after
   Channel& waited = channel(resource);
   std::unique_lock lock(waited.mutex);
   return waited.changed.wait_for(lock, std::move(stop), timeout, [&] { return waited.last > after; });
+}
+
+std::int64_t StateStore::last_change(const std::string& resource) {
+  Channel& asked = channel(resource);
+  std::lock_guard lock(asked.mutex);
+  return asked.last;
 }
 
 std::vector<ObjectKey> StateStore::dependents_of(const std::string& owner_uid) {

@@ -95,6 +95,8 @@ class StateStore {
   // Waits until the resource has changed after the revision; false at the timeout or when stopped.
   bool wait_for_change(const std::string& resource, std::int64_t after, base::Duration timeout,
                        std::stop_token stop);
+  // The revision of the resource's last change, or a later one.
+  std::int64_t last_change(const std::string& resource);
   // Called (on the writer's thread, outside of its lock) after each write.
   using Listener = std::function<void(const ObjectKey&, ObjectChange::Type, const ObjectWrite&)>;
   void on_change(Listener listener) { listener_ = std::move(listener); }
