@@ -46,10 +46,12 @@ ApiError from_base(const base::Error& error) {
 
 }  // namespace
 
-ApiHandler::ApiHandler(ObjectService& objects, PodBackend* pods)
+ApiHandler::ApiHandler(ObjectService& objects, ServiceAccountTokens& tokens, PodBackend* pods)
     : objects_(objects),
+      tokens_(tokens),
+      authorizer_(objects.store()),
       collections_(objects),
-      object_handler_(objects),
+      object_handler_(objects, tokens),
       open_api_(objects.kinds()),
       pods_(pods) {}
 
@@ -58,18 +60,78 @@ void ApiHandler::set_pod_backend(PodBackend* pods) {
   pods_ = pods;
 }
 
-bool ApiHandler::authorized(const net::ServerRequest& request) const {
+std::optional<User> ApiHandler::authenticate(std::string_view token) const {
+  if (token.size() == options_.token.size() &&
+      CRYPTO_memcmp(token.data(), options_.token.data(), token.size()) == 0)
+    return administrator();
+  return tokens_.authenticate(token);
+}
+
+User ApiHandler::user_of(const net::ServerRequest& request) const {
   const std::string_view header = request.header("Authorization");
-  if (!header.starts_with("Bearer ")) return false;
-  const std::string_view token = header.substr(7);
-  return token.size() == options_.token.size() &&
-         CRYPTO_memcmp(token.data(), options_.token.data(), token.size()) == 0;
+  auto user = header.starts_with("Bearer ") ? authenticate(header.substr(7)) : std::nullopt;
+  if (!user) throw ApiError(401, "Unauthorized", "Unauthorized");
+  const std::string name(request.header("Impersonate-User"));
+  if (name.empty()) return *user;
+  if (!user->is_administrator()) {
+    throw ApiError(
+        403, "Forbidden",
+        fmt::format("users \"{}\" is forbidden: User \"{}\" cannot impersonate resource \"users\" in "
+                    "API group \"\" at the cluster scope",
+                    name, user->name),
+        {{"name", name}, {"kind", "users"}});
+  }
+  const auto parts = base::split(name, ':');
+  User other{name, std::string(request.header("Impersonate-Uid")), {}, {}};
+  for (const auto& [key, value] : request.headers) {
+    if (base::to_lower(key) == "impersonate-group") other.groups.push_back(value);
+  }
+  if (other.groups.empty() && parts.size() == 4 && name.starts_with("system:serviceaccount:"))
+    other.groups = service_account_user(parts[2], parts[3]).groups;
+  if (!other.in_group("system:authenticated")) other.groups.emplace_back("system:authenticated");
+  return other;
+}
+
+void ApiHandler::authorize(const Exchange& exchange) {
+  const RequestInfo& info = exchange.info;
+  if (exchange.user.is_administrator()) return;
+  AccessRequest request;
+  if (info.is_resource) {
+    request = {access_verb(info.method, !info.name.empty(), info.flag("watch")),
+               info.group,
+               info.resource,
+               info.subresource,
+               info.name_space,
+               info.name,
+               ""};
+    if (info.group.empty() && info.resource == "namespaces") request.name_space = info.name;
+  } else {
+    request.verb = base::to_lower(info.method);
+    request.path = exchange.http.path;
+  }
+  const auto check = [&] {
+    if (authorizer_.allows(exchange.user, request)) return;
+    Json details = Json::object();
+    if (!info.name.empty()) details["name"] = info.name;
+    if (!info.group.empty()) details["group"] = info.group;
+    if (info.is_resource) details["kind"] = info.resource;
+    throw ApiError(403, "Forbidden", refusal(exchange.user, request), details);
+  };
+  check();
+  // Applying what is not there makes it.
+  if (request.verb != "patch" || !exchange.http.header("Content-Type").starts_with("application/apply-patch"))
+    return;
+  const KindPtr kind = objects_.kinds().find(info.group, info.version, info.resource);
+  if (!kind || objects_.store().get({kind->storage, info.name_space, info.name})) return;
+  request.verb = "create";
+  check();
 }
 
 void ApiHandler::handle(const net::ServerRequest& request, net::ServerReply& reply) {
   Exchange exchange{.http = request,
                     .reply = reply,
                     .info = parse_request(request),
+                    .user = {},
                     .form = {},
                     .kind = nullptr,
                     .warnings = {}};
@@ -93,8 +155,9 @@ void ApiHandler::handle(const net::ServerRequest& request, net::ServerReply& rep
 }
 
 void ApiHandler::answer(Exchange& exchange) {
-  if (!is_public(exchange.http.path) && !authorized(exchange.http)) {
-    throw ApiError(401, "Unauthorized", "Unauthorized");
+  if (!is_public(exchange.http.path)) {
+    exchange.user = user_of(exchange.http);
+    authorize(exchange);
   }
   if (answer_plain(exchange)) return;
   if (!exchange.info.is_resource) throw api_errors::no_such_path();
@@ -146,7 +209,8 @@ void ApiHandler::answer_resource(Exchange& exchange) {
   exchange.form = choose_form(exchange.http, info);
   if (!kind.stored()) {
     if (method != "POST") throw api_errors::method_not_allowed(method, &kind);
-    return review_access(exchange);
+    return review_access(exchange, authorizer_,
+                         [this](const std::string& token) { return authenticate(token); });
   }
   const bool watch = info.flag("watch");
   if (info.name.empty() || (watch && method == "GET")) {

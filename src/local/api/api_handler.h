@@ -1,5 +1,5 @@
-// Takes an HTTP request to whoever answers it: authentication, discovery, collections, objects, pods'
-// streams. Thread-safe.
+// Takes an HTTP request to whoever answers it: authentication, authorization, discovery, collections,
+// objects, pods' streams. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -11,18 +11,19 @@
 #include "local/api/collection_handler.h"
 #include "local/api/object_handler.h"
 #include "local/api/open_api.h"
+#include "local/api/rbac_authorizer.h"
 
 namespace salvor::local {
 
 struct ApiHandlerOptions {
-  std::string token;    // of the administrator; everyone else is 401
+  std::string token;    // of the administrator
   std::string address;  // "127.0.0.1:6443", for discovery
   base::Logger logger;
 };
 
 class ApiHandler {
  public:
-  ApiHandler(ObjectService& objects, PodBackend* pods);
+  ApiHandler(ObjectService& objects, ServiceAccountTokens& tokens, PodBackend* pods);
   void set_options(ApiHandlerOptions options) { options_ = std::move(options); }
   void handle(const net::ServerRequest& request, net::ServerReply& reply);
   void set_pod_backend(PodBackend* pods);
@@ -31,9 +32,15 @@ class ApiHandler {
   void answer(Exchange& exchange);
   bool answer_plain(Exchange& exchange);
   void answer_resource(Exchange& exchange);
-  bool authorized(const net::ServerRequest& request) const;
+  std::optional<User> authenticate(std::string_view token) const;
+  // The sender, or who it acts as; 401 when unknown.
+  User user_of(const net::ServerRequest& request) const;
+  // 403 when the user may not.
+  void authorize(const Exchange& exchange);
 
   ObjectService& objects_;
+  ServiceAccountTokens& tokens_;
+  RbacAuthorizer authorizer_;
   CollectionHandler collections_;
   ObjectHandler object_handler_;
   OpenApiDocuments open_api_;

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "codec/hash.h"
 #include "local/api/api_handler.h"
+#include "local/api/first_objects.h"
 #include "local/api/json_paths.h"
 #include "local/api/pki.h"
 #include "local/api/server_controllers.h"
@@ -26,11 +27,11 @@ std::filesystem::path prepare_directory(const std::filesystem::path& directory) 
   return directory;
 }
 
-std::string load_or_create_token(const std::filesystem::path& directory, base::Random& random) {
-  if (auto token = base::read_file_if_exists(directory / "token")) return *token;
-  const std::string token = codec::to_hex(random.bytes(16));
-  base::write_file_atomic(directory / "token", token, 0600);
-  return token;
+std::string load_or_create_secret(const std::filesystem::path& file, base::Random& random, size_t size) {
+  if (auto text = base::read_file_if_exists(file)) return *text;
+  const std::string text = codec::to_hex(random.bytes(size));
+  base::write_file_atomic(file, text, 0600);
+  return text;
 }
 
 std::string kubeconfig_text(const std::string& url, const std::string& ca_pem, const std::string& token) {
@@ -67,15 +68,17 @@ struct ApiServer::Impl {
       : options(std::move(server_options)),
         directory(prepare_directory(options.directory)),
         identity(load_or_create_identity(directory / "pki", options.address, options.clock, options.random)),
-        token(load_or_create_token(directory, options.random)),
+        token(load_or_create_secret(directory / "token", options.random, 16)),
         store(directory / "state.db", options.clock),
         objects(store, kinds, options.clock, options.random),
+        tokens(objects,
+               load_or_create_secret(directory / "pki" / "service-accounts.key", options.random, 32)),
         definitions(objects),
-        handler(objects, pods) {
+        handler(objects, tokens, pods) {
     definitions.load();
     controllers.emplace(objects, definitions,
                         ServerControllerOptions{identity.ca_pem, options.history, options.logger});
-    create_first_objects();
+    create_first_objects(objects);
     listen();
     base::write_file_atomic(directory / "kubeconfig", kubeconfig_text(url(), identity.ca_pem, token), 0600);
   }
@@ -102,45 +105,6 @@ struct ApiServer::Impl {
     store.set_setting("port", std::to_string(server->port()));
   }
 
-  void create_first_objects() {
-    const auto ensure = [&](const char* group, const char* resource, const std::string& name_space,
-                            Json object) {
-      const KindPtr kind = kinds.find(group, "v1", resource);
-      if (store.get({kind->storage, name_space, string_at(object, "metadata.name")})) return;
-      objects.create(*kind, name_space, std::move(object), {.manager = "kube-apiserver"});
-    };
-    for (const char* name : {"default", "kube-node-lease", "kube-public", "kube-system"}) {
-      ensure("", "namespaces", "", {{"metadata", {{"name", name}}}});
-    }
-    ensure(
-        "", "services", "default",
-        {{"metadata",
-          {{"name", "kubernetes"}, {"labels", {{"component", "apiserver"}, {"provider", "kubernetes"}}}}},
-         {"spec",
-          {{"type", "ClusterIP"},
-           {"clusterIP", "10.96.0.1"},
-           {"ports",
-            Json::array({{{"name", "https"}, {"protocol", "TCP"}, {"port", 443}, {"targetPort", 6443}}})}}}});
-    ensure("rbac.authorization.k8s.io", "clusterroles", "",
-           {{"metadata",
-             {{"name", "cluster-admin"}, {"labels", {{"kubernetes.io/bootstrapping", "rbac-defaults"}}}}},
-            {"rules", Json::array({{{"verbs", {"*"}}, {"apiGroups", {"*"}}, {"resources", {"*"}}},
-                                   {{"verbs", {"*"}}, {"nonResourceURLs", {"*"}}}})}});
-    ensure("rbac.authorization.k8s.io", "clusterrolebindings", "",
-           {{"metadata",
-             {{"name", "cluster-admin"}, {"labels", {{"kubernetes.io/bootstrapping", "rbac-defaults"}}}}},
-            {"roleRef",
-             {{"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "ClusterRole"}, {"name", "cluster-admin"}}},
-            {"subjects", Json::array({{{"kind", "Group"},
-                                       {"apiGroup", "rbac.authorization.k8s.io"},
-                                       {"name", "system:masters"}}})}});
-    const std::pair<const char*, std::int64_t> priorities[] = {{"system-cluster-critical", 2000000000},
-                                                               {"system-node-critical", 2000001000}};
-    for (const auto& [name, value] : priorities) {
-      ensure("scheduling.k8s.io", "priorityclasses", "", {{"metadata", {{"name", name}}}, {"value", value}});
-    }
-  }
-
   std::string url() const { return fmt::format("https://{}:{}", options.address, server->port()); }
 
   ApiServerOptions options;
@@ -150,6 +114,7 @@ struct ApiServer::Impl {
   StateStore store;
   KindRegistry kinds;
   ObjectService objects;
+  ServiceAccountTokens tokens;
   CustomResources definitions;
   ApiHandler handler;
   std::optional<ServerControllers> controllers;
@@ -167,6 +132,9 @@ std::string ApiServer::url() const {
 }
 std::filesystem::path ApiServer::kubeconfig() const {
   return impl_->directory / "kubeconfig";
+}
+std::shared_ptr<void> ApiServer::serve_on(base::Fd listener) {
+  return impl_->server->add_listener(std::move(listener));
 }
 void ApiServer::set_pod_backend(PodBackend* pods) {
   impl_->handler.set_pod_backend(pods);

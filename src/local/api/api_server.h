@@ -17,6 +17,7 @@
 
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/stream.h"
@@ -76,6 +77,8 @@ class ApiServer {
   // "https://127.0.0.1:PORT"
   std::string url() const;
   std::filesystem::path kubeconfig() const;
+  // Also answers on a socket that listens already, until the handle is dropped: before this object ends.
+  std::shared_ptr<void> serve_on(base::Fd listener);
   // Null: exec and logs answer 503.
   void set_pod_backend(PodBackend* pods);
 

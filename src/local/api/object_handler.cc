@@ -340,8 +340,10 @@ void ObjectHandler::evict(Exchange& exchange) {
 void ObjectHandler::issue_token(Exchange& exchange) {
   const RequestInfo& info = exchange.info;
   if (info.method != "POST") throw api_errors::method_not_allowed(base::to_lower(info.method));
-  objects_.get(*exchange.kind, info.name_space, info.name);
-  throw ApiError(501, "NotImplemented", "this control plane issues no service account tokens");
+  Json request = read_body(exchange);
+  if (!request.is_object()) throw api_errors::bad_request("the token request is not an object");
+  exchange.form = {};
+  exchange.send_json(201, tokens_.issue(*exchange.kind, info.name_space, info.name, std::move(request)));
 }
 
 namespace {

@@ -3,6 +3,7 @@
 
 #include "local/api/object_service.h"
 #include "local/api/responses.h"
+#include "local/api/service_account_tokens.h"
 
 namespace salvor::local {
 
@@ -10,7 +11,7 @@ DeleteOptions read_delete_options(const Exchange& exchange);
 
 class ObjectHandler {
  public:
-  explicit ObjectHandler(ObjectService& objects) : objects_(objects) {}
+  ObjectHandler(ObjectService& objects, ServiceAccountTokens& tokens) : objects_(objects), tokens_(tokens) {}
   void get(Exchange& exchange);
   void create(Exchange& exchange);
   void replace(Exchange& exchange);
@@ -28,6 +29,7 @@ class ObjectHandler {
   void apply(Exchange& exchange, const std::string& subresource);
 
   ObjectService& objects_;
+  ServiceAccountTokens& tokens_;
 };
 
 }  // namespace salvor::local

@@ -6,6 +6,7 @@
 #include "local/api/json_paths.h"
 #include "local/api/managed_fields.h"
 #include "local/api/object_selector.h"
+#include "local/api/pod_admission.h"
 #include "local/api/structural_schema.h"
 #include "local/api/validation.h"
 #include "local/api/version_conversion.h"
@@ -270,6 +271,7 @@ Json ObjectService::create(const Kind& kind, const std::string& name_space, Json
     if (kind.storage == "secrets" && candidate.contains("stringData")) merge_string_data(candidate);
     apply_defaults(kind, candidate);
     prepare_for_create(kind, candidate);
+    if (kind.storage == "pods") admit_service_account(store_, random_, kind, candidate);
     validate_metadata(kind, candidate, found);
     validate_object(kind, candidate, found);
     if (check_definition && kind.storage == "customresourcedefinitions.apiextensions.k8s.io") {

@@ -5,6 +5,7 @@
 #include "local/api/api_error.h"
 #include "local/api/object_service.h"
 #include "local/api/request_info.h"
+#include "local/api/user.h"
 #include "net/http_server.h"
 
 namespace salvor::local {
@@ -24,6 +25,7 @@ struct Exchange {
   const net::ServerRequest& http;
   net::ServerReply& reply;
   RequestInfo info;
+  User user;
   OutputForm form;
   KindPtr kind;
   std::vector<std::string> warnings;

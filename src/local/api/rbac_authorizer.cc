@@ -1,0 +1,156 @@
+#include "local/api/rbac_authorizer.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "local/api/json_paths.h"
+
+namespace salvor::local {
+
+namespace {
+
+constexpr const char* kRoles = "roles.rbac.authorization.k8s.io";
+constexpr const char* kClusterRoles = "clusterroles.rbac.authorization.k8s.io";
+constexpr const char* kRoleBindings = "rolebindings.rbac.authorization.k8s.io";
+constexpr const char* kClusterRoleBindings = "clusterrolebindings.rbac.authorization.k8s.io";
+
+bool has(const std::vector<std::string>& list, std::string_view text) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+std::vector<std::string> texts_at(const Json& object, std::string_view member) {
+  std::vector<std::string> texts;
+  for (const Json& text : value_at(object, member)) {
+    if (text.is_string()) texts.push_back(text.get<std::string>());
+  }
+  return texts;
+}
+
+std::vector<AccessRule> rules_in(const Json& role) {
+  std::vector<AccessRule> rules;
+  for (const Json& rule : value_at(role, "rules")) {
+    rules.push_back({texts_at(rule, "verbs"), texts_at(rule, "apiGroups"), texts_at(rule, "resources"),
+                     texts_at(rule, "resourceNames"), texts_at(rule, "nonResourceURLs")});
+  }
+  return rules;
+}
+
+std::string subject_key(const Json& subject, const std::string& name_space) {
+  const std::string kind = string_at(subject, "kind"), name = string_at(subject, "name");
+  if (kind != "ServiceAccount") return kind + ":" + name;
+  const std::string own = string_at(subject, "namespace");
+  return "User:" + service_account_user(own.empty() ? name_space : own, name).name;
+}
+
+void visit_objects(StateStore& store, const char* resource,
+                   const std::function<void(const StoredView&, const Json&)>& visit) {
+  store.snapshot(resource, "")->visit("", "", true, [&](const StoredView& row) {
+    visit(row, Json::parse(row.body));
+    return true;
+  });
+}
+
+std::string with_subresource(const AccessRequest& request) {
+  return request.subresource.empty() ? request.resource : request.resource + "/" + request.subresource;
+}
+
+}  // namespace
+
+bool AccessRule::covers(const AccessRequest& request) const {
+  if (!has(verbs, "*") && !has(verbs, request.verb)) return false;
+  if (request.resource.empty()) {
+    return std::any_of(paths.begin(), paths.end(), [&](const std::string& path) {
+      return path == "*" || path == request.path ||
+             (path.ends_with('*') && request.path.starts_with(path.substr(0, path.size() - 1)));
+    });
+  }
+  if (!has(groups, "*") && !has(groups, request.group)) return false;
+  const bool any_parent = !request.subresource.empty() && has(resources, "*/" + request.subresource);
+  if (!has(resources, "*") && !has(resources, with_subresource(request)) && !any_parent) return false;
+  return names.empty() || has(names, request.name);
+}
+
+std::int64_t RbacAuthorizer::last_change() const {
+  std::int64_t last = 0;
+  for (const char* resource : {kRoles, kClusterRoles, kRoleBindings, kClusterRoleBindings})
+    last = std::max(last, store_.last_change(resource));
+  return last;
+}
+
+std::shared_ptr<const RbacAuthorizer::Grants> RbacAuthorizer::grants() {
+  std::lock_guard lock(mutex_);
+  // Asked before the objects are read: what changes meanwhile is read again with the next request.
+  const std::int64_t changed = last_change();
+  if (!grants_ || changed != loaded_at_) {
+    grants_ = load();
+    loaded_at_ = changed;
+  }
+  return grants_;
+}
+
+std::shared_ptr<const RbacAuthorizer::Grants> RbacAuthorizer::load() const {
+  std::map<std::string, Rules> roles;  // "Role:NAMESPACE/NAME", "ClusterRole:/NAME"
+  for (const char* resource : {kRoles, kClusterRoles}) {
+    visit_objects(store_, resource, [&](const StoredView& row, const Json& role) {
+      roles[fmt::format("{}:{}/{}", resource == kRoles ? "Role" : "ClusterRole", row.name_space, row.name)] =
+          std::make_shared<const std::vector<AccessRule>>(rules_in(role));
+    });
+  }
+  auto grants = std::make_shared<Grants>();
+  for (const char* resource : {kRoleBindings, kClusterRoleBindings}) {
+    visit_objects(store_, resource, [&](const StoredView& row, const Json& binding) {
+      const std::string name_space(row.name_space), kind = string_at(binding, "roleRef.kind");
+      const auto role = roles.find(fmt::format("{}:{}/{}", kind, kind == "Role" ? name_space : "",
+                                               string_at(binding, "roleRef.name")));
+      if (role == roles.end()) return;  // nothing until somebody makes it
+      for (const Json& subject : value_at(binding, "subjects"))
+        grants->emplace(subject_key(subject, name_space), Grant{name_space, role->second});
+    });
+  }
+  return grants;
+}
+
+std::vector<AccessRule> RbacAuthorizer::rules_of(const User& user, const std::string& name_space) {
+  std::vector<AccessRule> rules;
+  if (user.is_administrator()) return {{{"*"}, {"*"}, {"*"}, {}, {}}, {{"*"}, {}, {}, {}, {"*"}}};
+  const auto all = grants();
+  const auto add = [&](const std::string& subject) {
+    const auto [begin, end] = all->equal_range(subject);
+    for (auto grant = begin; grant != end; ++grant) {
+      if (grant->second.name_space.empty() || grant->second.name_space == name_space)
+        rules.insert(rules.end(), grant->second.rules->begin(), grant->second.rules->end());
+    }
+  };
+  add("User:" + user.name);
+  for (const std::string& group : user.groups) add("Group:" + group);
+  return rules;
+}
+
+bool RbacAuthorizer::allows(const User& user, const AccessRequest& request) {
+  if (user.is_administrator()) return true;
+  const auto rules = rules_of(user, request.name_space);
+  return std::any_of(rules.begin(), rules.end(),
+                     [&](const AccessRule& rule) { return rule.covers(request); });
+}
+
+std::string access_verb(const std::string& method, bool named, bool watch) {
+  if (method == "GET" || method == "HEAD") return watch ? "watch" : named ? "get" : "list";
+  if (method == "POST") return "create";
+  if (method == "PUT") return "update";
+  if (method == "DELETE") return named ? "delete" : "deletecollection";
+  return base::to_lower(method);
+}
+
+std::string refusal(const User& user, const AccessRequest& request) {
+  if (request.resource.empty()) {
+    return fmt::format("forbidden: User \"{}\" cannot {} path \"{}\"", user.name, request.verb, request.path);
+  }
+  const std::string what = request.group.empty() ? request.resource : request.resource + "." + request.group;
+  return fmt::format("{}{} is forbidden: User \"{}\" cannot {} resource \"{}\" in API group \"{}\" {}", what,
+                     request.name.empty() ? "" : fmt::format(" \"{}\"", request.name), user.name,
+                     request.verb, with_subresource(request), request.group,
+                     request.name_space.empty() ? "at the cluster scope"
+                                                : fmt::format("in the namespace \"{}\"", request.name_space));
+}
+
+}  // namespace salvor::local
