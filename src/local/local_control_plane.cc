@@ -91,6 +91,8 @@ struct LocalControlPlane::Impl {
     PodRuntimeOptions runtime_options;
     runtime_options.directory = directory;
     runtime_options.node_name = node_name;
+    runtime_options.api = {api.port(),
+                           [this](base::Fd listener) { return api.serve_on(std::move(listener)); }};
     runtime = std::make_unique<PodRuntime>(runtime_options, client, clock, logger.with("component", "pods"));
     api.set_pod_backend(runtime.get());
     node = std::make_unique<NodeAgent>(node_name, client, clock, logger.with("component", "node"));

@@ -165,6 +165,72 @@ TEST_F(LocalControlPlaneTest, RemovesVolumesOfADeletedNamespaceAfterTheirPods) {
         [&] { return client_->list(resources::kPersistentVolumes, "").empty() && fs::is_empty(volumes); });
 }
 
+TEST_F(LocalControlPlaneTest, APodReachesTheApiAsItsServiceAccount) {
+  const std::string ask =
+      "d=/var/run/secrets/kubernetes.io/serviceaccount; cat $d/namespace; echo; "
+      "curl -sS --cacert $d/ca.crt -H \"Authorization: Bearer $(cat $d/token)\" "
+      "https://$1:$KUBERNETES_SERVICE_PORT/api/v1/namespaces/default/pods";
+  const auto answer = [&](const std::string& pod, const std::string& host) {
+    return exec(pod, {"/bin/bash", "-c", ask, "ask", host});
+  };
+  client_->create(resources::kPods, shell_pod("asking", "sleep 1000"));
+  Json beside = shell_pod("beside", "sleep 1000");
+  beside["spec"]["hostNetwork"] = true;
+  beside["spec"]["securityContext"] = {{"runAsUser", 1234}};
+  client_->create(resources::kPods, beside);
+  await("both pods are ready", [&] { return ready("asking") && ready("beside"); });
+  for (const auto& [pod, host] :
+       {std::pair{"asking", "kubernetes.default.svc"}, std::pair{"asking", "$KUBERNETES_SERVICE_HOST"},
+        std::pair{"beside", "$KUBERNETES_SERVICE_HOST"}}) {
+    const std::string said =
+        answer(pod, host[0] == '$' ? exec(pod, {"printenv", host + 1}).substr(0, 9) : host);
+    EXPECT_TRUE(said.starts_with("default\n")) << said;
+    EXPECT_NE(
+        said.find("User \\\"system:serviceaccount:default:default\\\" cannot list resource \\\"pods\\\""),
+        std::string::npos)
+        << said;
+  }
+  // The volume ends with the pod; so does the token, and the API server lets go of the pod's network.
+  client_->remove(resources::kPods, {"default", "asking"});
+  await("the pod is gone", [&] { return !pod("asking"); });
+}
+
+TEST_F(LocalControlPlaneTest, KubeletsDirectoryShowsTheVolumesOfPods) {
+  Json agent = shell_pod("agent", "sleep 1000");
+  agent["spec"]["volumes"] =
+      Json::array({{{"name", "pods"}, {"hostPath", {{"path", "/var/lib/kubelet/pods"}}}}});
+  agent["spec"]["containers"][0]["volumeMounts"] =
+      Json::array({{{"name", "pods"}, {"mountPath", "/host_pods"}, {"mountPropagation", "HostToContainer"}}});
+  client_->create(resources::kPods, agent);
+  await("the agent is ready", [&] { return ready("agent"); });
+  client_->create(resources::kPersistentVolumeClaims, claim("data"));
+  Json user = shell_pod("user", "echo precious > /data/file; sleep 1000");
+  user["spec"]["volumes"] =
+      Json::array({{{"name", "data"}, {"persistentVolumeClaim", {{"claimName", "data"}}}}});
+  user["spec"]["containers"][0]["volumeMounts"] = Json::array({{{"name", "data"}, {"mountPath", "/data"}}});
+  client_->create(resources::kPods, user);
+  await("the user is ready", [&] { return ready("user"); });
+  const std::string file =
+      "/host_pods/" + kube::uid_of(*pod("user")) + "/volumes/kubernetes.io~local-volume/*/file";
+  await("the agent sees the user's file", [&] {
+    return exec("agent", {"/bin/bash", "-c", "cat " + file + " 2>/dev/null"}) == "precious\n";
+  });
+  exec("agent", {"/bin/bash", "-c", "echo restored > " + file});
+  EXPECT_EQ(exec("user", {"cat", "/data/file"}), "restored\n");
+}
+
+TEST_F(LocalControlPlaneTest, RefusesRootWhereAPodForbidsIt) {
+  Json rooted = shell_pod("rooted", "true");
+  rooted["spec"]["securityContext"] = {{"runAsNonRoot", true}};
+  client_->create(resources::kPods, rooted);
+  await("it is refused", [&] {
+    const auto found = pod("rooted");
+    const Json* waiting = codec::find(*found, {"status", "containerStatuses"});
+    return waiting != nullptr &&
+           get_string(waiting->at(0), {"state", "waiting", "reason"}) == "CreateContainerConfigError";
+  });
+}
+
 TEST_F(LocalControlPlaneTest, RunsInitContainersInOrderAndReportsFailure) {
   Json first = shell_pod("steps", "cat /shared/steps");
   first["spec"]["volumes"] = Json::array({{{"name", "shared"}, {"emptyDir", Json::object()}}});

@@ -10,6 +10,7 @@ codec::Json to_json(const ContainerLaunch& launch) {
           {"gid", launch.gid},
           {"groups", launch.groups},
           {"noNewPrivileges", launch.no_new_privileges},
+          {"capabilities", launch.capabilities},
           {"ownBinary", launch.own_binary},
           {"root", to_json(launch.root)}};
 }
@@ -23,6 +24,7 @@ ContainerLaunch container_launch_from_json(const codec::Json& json) {
   launch.gid = json.at("gid").get<gid_t>();
   launch.groups = json.at("groups").get<std::vector<gid_t>>();
   launch.no_new_privileges = json.at("noNewPrivileges").get<bool>();
+  launch.capabilities = json.at("capabilities").get<std::uint64_t>();
   launch.own_binary = json.at("ownBinary").get<bool>();
   launch.root = container_root_from_json(json.at("root"));
   return launch;

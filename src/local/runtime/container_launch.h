@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,8 @@ struct ContainerLaunch {
   gid_t gid = 0;
   std::vector<gid_t> groups;
   bool no_new_privileges = false;
-  bool own_binary = false;  // argv are arguments of this program itself
+  std::uint64_t capabilities = ~std::uint64_t{0};  // a bit for each that root keeps; others never have any
+  bool own_binary = false;                         // argv are arguments of this program itself
   ContainerRoot root;
 };
 

@@ -56,7 +56,19 @@ std::string enter(const ContainerNamespace& where) {
   return "";
 }
 
+// What is not in the bounding set is not in a program's capabilities either, root's included.
+std::string drop_capabilities(std::uint64_t keep) {
+  for (unsigned long capability = 0; capability < 64; ++capability) {
+    if ((keep >> capability & 1) != 0) continue;
+    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0) continue;
+    if (errno == EINVAL) return "";  // beyond the last one that this kernel knows
+    return failure("drop capabilities");
+  }
+  return "";
+}
+
 std::string change_user(const ContainerLaunch& launch) {
+  if (auto message = drop_capabilities(launch.capabilities); !message.empty()) return message;
   if (::setgroups(launch.groups.size(), launch.groups.data()) != 0) return failure("set groups");
   if (::setresgid(launch.gid, launch.gid, launch.gid) != 0) return failure("set the group id");
   if (::setresuid(launch.uid, launch.uid, launch.uid) != 0) return failure("set the user id");

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -26,16 +27,17 @@ void mount_or_throw(const char* source, const std::string& target, const char* t
   }
 }
 
-// A detached copy of what is mounted at a path.
-Fd clone_tree(const std::string& path, bool read_only, unsigned int recursive = AT_RECURSIVE) {
+// A detached copy of what is mounted at a path; with `propagates` the machine's new mounts appear in it too.
+Fd clone_tree(const std::string& path, bool read_only, unsigned int recursive = AT_RECURSIVE,
+              bool propagates = false) {
   Fd tree(::open_tree(AT_FDCWD, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive));
   if (!tree.valid()) throw base::system_error(errno, fmt::format("bind \"{}\"", path));
-  if (read_only) {
-    mount_attr attributes{};
-    attributes.attr_set = MOUNT_ATTR_RDONLY;
-    if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH | recursive, &attributes, sizeof attributes) != 0) {
-      throw base::system_error(errno, fmt::format("make \"{}\" read-only", path));
-    }
+  mount_attr attributes{};
+  if (read_only) attributes.attr_set = MOUNT_ATTR_RDONLY;
+  attributes.propagation = propagates ? MS_SLAVE : MS_PRIVATE;
+  if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH | recursive, &attributes, sizeof attributes) != 0) {
+    throw base::system_error(errno,
+                             fmt::format("make a {}bind of \"{}\"", read_only ? "read-only " : "", path));
   }
   return tree;
 }
@@ -230,12 +232,63 @@ void place_file(const std::string& path, const std::string& content, const Fd& k
   attach_tree(tree, path);
 }
 
+// This program, for a container whose image is this program's.
+class OwnBinary {
+ public:
+  // In the machine's view.
+  explicit OwnBinary(const std::vector<std::string>& paths) : paths_(paths) {
+    if (paths.empty()) return;
+    program_ = Fd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+    if (!program_.valid()) throw base::system_error(errno, "open this program");
+    std::error_code error;
+    const std::string file = fs::read_symlink("/proc/self/exe", error);
+    struct stat running {
+    }, there{};
+    // Not when an upgrade has replaced the file meanwhile.
+    if (error || ::fstat(program_.get(), &running) != 0 || ::stat(file.c_str(), &there) != 0 ||
+        running.st_dev != there.st_dev || running.st_ino != there.st_ino)
+      return;
+    for (size_t i = 0; i < paths.size(); ++i) binds_.push_back(clone_tree(file, true));
+  }
+
+  // In the chroot; `keep` is a directory for files.
+  void place(const Fd& keep) {
+    if (!paths_.empty() && binds_.empty()) copy(keep);
+    for (size_t i = 0; i < paths_.size(); ++i) {
+      make_target(paths_[i], false);
+      attach_tree(binds_[i], paths_[i]);
+    }
+  }
+
+ private:
+  void copy(const Fd& keep) {
+    const Fd file(::openat(keep.get(), "program", O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0755));
+    if (!file.valid()) throw base::system_error(errno, "copy this program");
+    for (ssize_t copied = 1; copied > 0;) {
+      copied = ::sendfile(file.get(), program_.get(), nullptr, 64 << 20);
+      if (copied < 0) throw base::system_error(errno, "copy this program");
+    }
+    for (size_t i = 0; i < paths_.size(); ++i) {
+      Fd tree(::open_tree(keep.get(), "program", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+      if (!tree.valid()) throw base::system_error(errno, "bind this program's copy");
+      binds_.push_back(std::move(tree));
+    }
+  }
+
+  const std::vector<std::string>& paths_;
+  Fd program_;
+  std::vector<Fd> binds_;  // one for each path
+};
+
 }  // namespace
 
 codec::Json to_json(const ContainerRoot& root) {
   codec::Json mounts = codec::Json::array();
   for (const auto& mount : root.mounts) {
-    mounts.push_back({{"source", mount.source}, {"target", mount.target}, {"readOnly", mount.read_only}});
+    mounts.push_back({{"source", mount.source},
+                      {"target", mount.target},
+                      {"readOnly", mount.read_only},
+                      {"propagates", mount.propagates}});
   }
   codec::Json files = codec::Json::array();
   for (const auto& [path, content] : root.files) files.push_back({{"path", path}, {"content", content}});
@@ -243,6 +296,7 @@ codec::Json to_json(const ContainerRoot& root) {
           {"hidden", root.hidden},
           {"files", files},
           {"mounts", mounts},
+          {"ownBinary", root.own_binary},
           {"readOnly", root.read_only},
           {"hostNetwork", root.host_network}};
 }
@@ -256,26 +310,27 @@ ContainerRoot container_root_from_json(const codec::Json& json) {
   }
   for (const auto& mount : json.at("mounts")) {
     root.mounts.push_back({mount.at("source").get<std::string>(), mount.at("target").get<std::string>(),
-                           mount.at("readOnly").get<bool>()});
+                           mount.at("readOnly").get<bool>(), mount.at("propagates").get<bool>()});
   }
+  root.own_binary = json.at("ownBinary").get<std::vector<std::string>>();
   root.read_only = json.at("readOnly").get<bool>();
   root.host_network = json.at("hostNetwork").get<bool>();
   return root;
 }
 
-void enter_private_mount_namespace() {
+void enter_own_mount_namespace() {
   if (::unshare(CLONE_NEWNS) != 0) throw base::system_error(errno, "make a mount namespace");
   const Fd old_root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   // In a chroot "/" is no mount point and its propagation cannot be changed from here. Entering our own
   // namespace again moves root to the namespace's real root, where it can; then back.
-  const Fd self(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+  const Fd self(::open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC));
   const bool moved = self.valid() && ::setns(self.get(), CLONE_NEWNS) == 0;
-  const bool is_private = ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  const bool is_own = ::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0;
   const int error = errno;
   if (moved && (::fchdir(old_root.get()) != 0 || ::chroot(".") != 0)) {
     throw base::system_error(errno, "return to the root directory");
   }
-  if (!is_private) throw base::system_error(error, "make the pod's mounts private");
+  if (!is_own) throw base::system_error(error, "make mounts that are not the machine's");
   if (::chdir("/") != 0) throw base::system_error(errno, "change to \"/\"");
 }
 
@@ -284,11 +339,13 @@ void build_container_root(const ContainerRoot& root) {
   // Sources are taken before anything of the machine's view is covered.
   std::vector<std::pair<const ContainerMount*, Fd>> sources;
   for (const auto& mount : root.mounts)
-    sources.emplace_back(&mount, clone_tree(mount.source, mount.read_only));
+    sources.emplace_back(&mount, clone_tree(mount.source, mount.read_only, AT_RECURSIVE, mount.propagates));
   std::stable_sort(sources.begin(), sources.end(), [](const auto& a, const auto& b) {
     return std::count(a.first->target.begin(), a.first->target.end(), '/') <
            std::count(b.first->target.begin(), b.first->target.end(), '/');
   });
+
+  OwnBinary binary(root.own_binary);
 
   const std::string to = make_base(root);
   const std::string keep_path = root.staging.string() + "/files";
@@ -303,6 +360,7 @@ void build_container_root(const ContainerRoot& root) {
     throw base::system_error(errno, "enter the container's root directory");
   }
   for (const auto& [path, content] : root.files) place_file(path, content, keep);
+  binary.place(keep);
   for (const auto& [mount, tree] : sources) {
     struct stat status {};
     if (::fstat(tree.get(), &status) != 0)

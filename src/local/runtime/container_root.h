@@ -18,6 +18,7 @@ struct ContainerMount {
   std::string source;  // in the machine's view; a directory or a file
   std::string target;  // in the container's view; made if it is not there
   bool read_only = false;
+  bool propagates = false;  // what the machine mounts below the source later appears in the container
 };
 
 struct ContainerRoot {
@@ -25,6 +26,7 @@ struct ContainerRoot {
   std::vector<std::string> hidden;                         // directories of the machine that appear empty
   std::vector<std::pair<std::string, std::string>> files;  // path, content
   std::vector<ContainerMount> mounts;
+  std::vector<std::string> own_binary;  // paths at which this program itself appears
   bool read_only = false;
   bool host_network = false;
 };
@@ -32,8 +34,9 @@ struct ContainerRoot {
 codec::Json to_json(const ContainerRoot& root);
 ContainerRoot container_root_from_json(const codec::Json& json);
 
-// Moves the calling process into a mount namespace of its own from which nothing propagates to the machine's.
-void enter_private_mount_namespace();
+// Moves the calling process (or thread) into a mount namespace of its own, into which the machine's new
+// mounts propagate, and from which nothing propagates to the machine's.
+void enter_own_mount_namespace();
 
 // Builds the root and makes it the calling process's (chroot). The caller has a private mount namespace and
 // runs in the pod's pid namespace. Throws base::Error naming the mount that failed.

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "codec/hash.h"
+#include "local/runtime/container_capabilities.h"
 
 namespace salvor::local {
 namespace {
@@ -22,6 +23,10 @@ using codec::find;
 using codec::get_string;
 using codec::Json;
 using Variables = std::map<std::string, std::string>;
+
+// What deploy/image makes.
+constexpr const char* kImageProgram = "/usr/bin/salvor";
+constexpr uid_t kImageUser = 65532;
 
 constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -46,7 +51,7 @@ class EnvironmentBuilder {
       : context_(context), client_(client), cancel_(cancel) {}
 
   Variables build(const Json& container) {
-    Variables variables;
+    Variables variables = service_variables(context_.api);
     for (const auto& source : container.value("envFrom", Json::array())) {
       const std::string prefix = get_string(source, {"prefix"});
       for (const auto& [member, kind] : {std::pair{"configMapRef", kube::resources::kConfigMaps},
@@ -113,8 +118,27 @@ std::optional<T> security(const Json& pod, const Json& container, const char* na
   return std::nullopt;
 }
 
+// Velero's helper in a restored pod is this program; its image is nothing that runs here.
+bool is_restore_helper(const Json& container) {
+  const std::string image = get_string(container, {"image"});
+  const std::string name = get_string(container, {"name"});
+  const Json* command = find(container, {"command"});
+  const bool helper_command = command != nullptr && !command->empty() &&
+                              command->at(0).get<std::string>().ends_with("restore-helper");
+  return (name == "restore-wait" || name == "restic-wait") &&
+         (helper_command || image.find("restore-helper") != std::string::npos ||
+          image.find("salvor") != std::string::npos || image.find("velero") != std::string::npos);
+}
+
 void set_user(const Json& pod, const Json& container, ContainerLaunch& launch, std::string& home) {
-  launch.uid = security<uid_t>(pod, container, "runAsUser").value_or(0);
+  // What no image says: root. This program's image says its user.
+  const bool own = is_own_image(get_string(container, {"image"})) && !is_restore_helper(container);
+  launch.uid = security<uid_t>(pod, container, "runAsUser").value_or(own ? kImageUser : 0);
+  if (launch.uid == 0 && security<bool>(pod, container, "runAsNonRoot").value_or(false)) {
+    fail(ErrorCode::kInvalidArgument,
+         "container has runAsNonRoot and image will run as root (pod: \"{}/{}\", container: {})",
+         kube::namespace_of(pod), kube::name_of(pod), get_string(container, {"name"}));
+  }
   passwd entry{};
   passwd* known = nullptr;
   char buffer[4096];
@@ -154,10 +178,16 @@ std::string group_file(const ContainerLaunch& launch) {
   return text + fmt::format("group{0}:x:{0}:\n", launch.gid);
 }
 
-std::string hosts_file(const Json& pod, const std::string& address) {
+std::string hosts_file(const ContainerContext& context) {
+  const Json& pod = context.pod;
   std::string text =
       "# written for this pod\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
-  text += fmt::format("{}\t{}\n", address, pod_hostname(pod));
+  text += fmt::format("{}\t{}\n", context.pod_ip, pod_hostname(pod));
+  if (context.api.port != 0) {
+    text +=
+        fmt::format("{}\tkubernetes.default.svc kubernetes.default kubernetes.default.svc.cluster.local\n",
+                    context.api.host);
+  }
   const Json* aliases = find(pod, {"spec", "hostAliases"});
   if (aliases == nullptr || !aliases->is_array()) return text;
   for (const auto& alias : *aliases) {
@@ -193,10 +223,12 @@ void add_mounts(const ContainerContext& context, const Json& container, const Va
     std::string sub = get_string(mount, {"subPath"});
     if (sub.empty()) sub = expand_variables(get_string(mount, {"subPathExpr"}), variables);
     const fs::path source = sub.empty() ? volume->second.path : sub_path(volume->second.path, sub);
+    const std::string propagation = get_string(mount, {"mountPropagation"});
     std::string target = fs::path("/" + get_string(mount, {"mountPath"})).lexically_normal().string();
     if (target.size() > 1 && target.ends_with('/')) target.pop_back();
-    launch.root.mounts.push_back(
-        {fs::canonical(source).string(), target, volume->second.read_only || mount.value("readOnly", false)});
+    launch.root.mounts.push_back({fs::canonical(source).string(), target,
+                                  volume->second.read_only || mount.value("readOnly", false),
+                                  propagation == "HostToContainer" || propagation == "Bidirectional"});
   }
 }
 
@@ -208,24 +240,16 @@ std::vector<std::string> expanded(const Json& container, const char* member, con
   return result;
 }
 
-// Velero's helper in a restored pod is this program; its image is nothing that runs here.
-bool is_restore_helper(const Json& container) {
-  const std::string image = get_string(container, {"image"});
-  const std::string name = get_string(container, {"name"});
-  const Json* command = find(container, {"command"});
-  const bool helper_command = command != nullptr && !command->empty() &&
-                              command->at(0).get<std::string>().ends_with("restore-helper");
-  return (name == "restore-wait" || name == "restic-wait") &&
-         (helper_command || image.find("restore-helper") != std::string::npos ||
-          image.find("salvor") != std::string::npos || image.find("velero") != std::string::npos);
-}
-
 void set_arguments(const Json& container, const Variables& variables, ContainerLaunch& launch) {
   if (is_restore_helper(container)) {
     launch.own_binary = true;
     launch.argv = {"salvor", "restore-helper"};
   } else {
     launch.argv = expanded(container, "command", variables);
+    if (is_own_image(get_string(container, {"image"}))) {
+      launch.root.own_binary = {kImageProgram, "/usr/bin/velero"};
+      if (launch.argv.empty()) launch.argv = {kImageProgram};
+    }
     if (launch.argv.empty() && get_string(container, {"image"}).find("pause") != std::string::npos) {
       launch.argv = {"sleep", "infinity"};
       return;
@@ -262,6 +286,12 @@ std::string expand_variables(const std::string& text, const Variables& variables
   return result;
 }
 
+bool is_own_image(const std::string& image) {
+  std::string name = image.substr(0, image.find('@'));
+  if (const size_t slash = name.rfind('/'); slash != std::string::npos) name.erase(0, slash + 1);
+  return name.substr(0, name.find(':')) == "salvor";
+}
+
 std::string pod_hostname(const Json& pod) {
   std::string name = get_string(pod, {"spec", "hostname"});
   if (name.empty()) name = kube::name_of(pod);
@@ -284,6 +314,7 @@ ContainerLaunch make_container_launch(const ContainerContext& context, const Jso
   for (const auto& [name, value] : variables) launch.environment.push_back(name + "=" + value);
   set_arguments(container, own, launch);
   launch.directory = get_string(container, {"workingDir"});
+  launch.capabilities = container_capabilities(container);
   const Json* escalation = find(container, {"securityContext", "allowPrivilegeEscalation"});
   launch.no_new_privileges = escalation != nullptr && escalation->is_boolean() && !escalation->get<bool>();
 
@@ -293,7 +324,7 @@ ContainerLaunch make_container_launch(const ContainerContext& context, const Jso
   launch.root.files = {{"/etc/passwd", passwd_file(launch, home)},
                        {"/etc/group", group_file(launch)},
                        {"/etc/hostname", pod_hostname(context.pod) + "\n"},
-                       {"/etc/hosts", hosts_file(context.pod, context.pod_ip)}};
+                       {"/etc/hosts", hosts_file(context)}};
   if (auto resolver = base::read_file_if_exists("/etc/resolv.conf")) {
     launch.root.files.emplace_back("/etc/resolv.conf", *resolver);
   }

@@ -8,6 +8,7 @@
 #include "base/cancel.h"
 #include "kube/client.h"
 #include "local/runtime/container_launch.h"
+#include "local/runtime/pod_network.h"
 #include "local/runtime/pod_volumes.h"
 
 namespace salvor::local {
@@ -21,11 +22,15 @@ struct ContainerContext {
   std::string pod_ip;
   std::filesystem::path staging;    // where the root is built
   std::vector<std::string> hidden;  // directories of the machine that containers do not see
+  ServiceAddress api;               // where the pod reaches the API server
 };
 
 // Throws base::Error when a Secret, ConfigMap or key is missing, or nothing says what to run.
 ContainerLaunch make_container_launch(const ContainerContext& context, const codec::Json& container,
                                       kube::Client& client, const base::CancelToken& cancel = {});
+
+// The image is this program's own ("salvor", of any registry and tag): its containers run this program.
+bool is_own_image(const std::string& image);
 
 // spec.hostname or the pod's name, as a host name.
 std::string pod_hostname(const codec::Json& pod);

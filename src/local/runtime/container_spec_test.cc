@@ -25,6 +25,31 @@ TEST(PodField, ReadsWhatFieldRefsName) {
   EXPECT_THROW(pod_field(pod, "nonsense"), base::Error);
 }
 
+TEST(IsOwnImage, KnowsThisProgramsImageOfAnyRegistry) {
+  for (const char* image : {"salvor", "salvor:v0.1.0", "registry.example:5000/team/salvor:v1",
+                            "registry.example/salvor@sha256:0123", "docker.io/library/salvor"})
+    EXPECT_TRUE(is_own_image(image)) << image;
+  for (const char* image :
+       {"", "busybox", "salvor/tool", "registry.example/not-salvor:salvor", "velero/velero"})
+    EXPECT_FALSE(is_own_image(image)) << image;
+}
+
+TEST(ApiAddress, IsTheServicesInAPodAndTheMachinesOnItsNetwork) {
+  Json pod{{"spec", {{"containers", Json::array({{{"name", "main"}}})}}}};
+  EXPECT_EQ(api_address(pod, 0).port, 0);
+  EXPECT_EQ(api_address(pod, 36443).host, "10.96.0.1");
+  EXPECT_EQ(api_address(pod, 36443).port, 443);
+  const auto variables = service_variables(api_address(pod, 36443));
+  EXPECT_EQ(variables.at("KUBERNETES_SERVICE_HOST"), "10.96.0.1");
+  EXPECT_EQ(variables.at("KUBERNETES_SERVICE_PORT"), "443");
+  EXPECT_EQ(variables.at("KUBERNETES_PORT_443_TCP"), "tcp://10.96.0.1:443");
+  pod["spec"]["containers"][0]["ports"] = Json::array({{{"containerPort", 443}}});
+  EXPECT_EQ(api_address(pod, 36443).port, 36443);
+  pod["spec"]["hostNetwork"] = true;
+  EXPECT_EQ(api_address(pod, 36443).host, "127.0.0.1");
+  EXPECT_EQ(api_address(pod, 36443).port, 36443);
+}
+
 TEST(Quantity, ReadsBinaryAndDecimalSuffixes) {
   EXPECT_EQ(quantity_bytes("10Gi"), 10.0 * (1 << 30));
   EXPECT_EQ(quantity_bytes("1.5G"), 1.5e9);

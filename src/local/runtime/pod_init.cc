@@ -41,9 +41,30 @@ void set_interface_up(const char* name, const std::string& address) {
     in->sin_family = AF_INET;
     ::inet_pton(AF_INET, address.c_str(), &in->sin_addr);
     ::ioctl(socket.get(), SIOCSIFADDR, &request);
+    // This address only: those of other pods are not here.
+    in->sin_addr.s_addr = INADDR_BROADCAST;
+    ::ioctl(socket.get(), SIOCSIFNETMASK, &request);
   }
   request.ifr_flags = IFF_UP | IFF_RUNNING;
   ::ioctl(socket.get(), SIOCSIFFLAGS, &request);
+}
+
+// For the API server, which accepts from it.
+Fd listen_for_api(const Json& config) {
+  const std::string host = config.at("host").get<std::string>();
+  const int port = config.at("port").get<int>();
+  Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  ::inet_pton(AF_INET, host.c_str(), &address.sin_addr);
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(socket.get(), SOMAXCONN) != 0) {
+    throw base::system_error(errno, fmt::format("listen on {}:{} in the pod", host, port));
+  }
+  return socket;
 }
 
 struct Container {
@@ -58,7 +79,8 @@ struct Container {
 // Process 1 of the pod.
 class PodInit {
  public:
-  int run();
+  // `listener` goes to the control plane, if it is one.
+  int run(Fd listener);
 
  private:
   void handle(SandboxMessage message);
@@ -75,14 +97,16 @@ class PodInit {
   std::map<std::string, Container> containers_;
 };
 
-int PodInit::run() {
+int PodInit::run(Fd listener) {
   sigset_t child;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   ::sigprocmask(SIG_BLOCK, &child, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   const Fd signals(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
-  event({{"event", "ready"}});
+  send_message(kControl, {{"event", "ready"}},
+               listener.valid() ? std::vector<int>{listener.get()} : std::vector<int>{});
+  listener.reset();
   for (;;) {
     std::vector<pollfd> polled{{kControl, POLLIN, 0}, {signals.get(), POLLIN, 0}};
     std::vector<std::pair<Container*, bool>> outputs;
@@ -238,7 +262,7 @@ void PodInit::read_output(Container& container, Fd& from, const char* stream) {
 }
 
 // In the child that is process 1.
-void set_up_pod(const Json& config) {
+Fd set_up_pod(const Json& config) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   const std::string hostname = config.value("hostname", "pod");
   if (::sethostname(hostname.data(), hostname.size()) != 0)
@@ -247,25 +271,28 @@ void set_up_pod(const Json& config) {
   if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NOEXEC | MS_NODEV, nullptr) != 0) {
     throw base::system_error(errno, "mount /proc for the pod");
   }
-  if (config.value("host_network", false)) return;
+  if (config.value("host_network", false)) return {};
   set_interface_up("lo", "");
   if (const std::string address = config.value("address", ""); !address.empty())
     set_interface_up("lo:0", address);
   const Fd ports(::open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_WRONLY | O_CLOEXEC));
   [[maybe_unused]] const ssize_t written = ::write(ports.get(), "0", 1);
+  const Json* const api = codec::find(config, {"api"});
+  if (api == nullptr) return {};
+  set_interface_up("lo:1", api->at("host").get<std::string>());
+  return listen_for_api(*api);
 }
 
 int run_pod(const Json& config) {
   const int network = config.value("host_network", false) ? 0 : CLONE_NEWNET;
-  enter_private_mount_namespace();
+  enter_own_mount_namespace();
   if (::unshare(CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | network) != 0) {
     throw base::system_error(errno, "make the pod's namespaces");
   }
   const pid_t child = ::fork();
   if (child < 0) throw base::system_error(errno, "fork");
   if (child == 0) {
-    set_up_pod(config);
-    return PodInit().run();
+    return PodInit().run(set_up_pod(config));
   }
   ::close(kControl);
   int wait_status = 0;

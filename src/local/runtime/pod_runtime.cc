@@ -16,7 +16,8 @@ PodRuntime::PodRuntime(PodRuntimeOptions options, kube::Client& client, const ba
     : options_(std::move(options)),
       client_(client),
       logger_(std::move(logger)),
-      volumes_(client, options_.directory / "kubelet" / "pods"),
+      view_(options_.directory / "run" / "kubelet", options_.directory / "kubelet"),
+      volumes_(client, options_.directory / "kubelet" / "pods", view_),
       context_{client,
                volumes_,
                clock,
@@ -25,6 +26,8 @@ PodRuntime::PodRuntime(PodRuntimeOptions options, kube::Client& client, const ba
                options_.directory / "logs" / "pods",
                {options_.directory.string()},
                "127.0.0.1",
+               view_.mount_namespace(),
+               options_.api,
                api_cancel_.token(),
                options_.first_backoff} {
   PodSandbox::clean_up(context_.sandboxes);

@@ -21,6 +21,7 @@ struct PodRuntimeOptions {
   std::string node_name;
   std::chrono::milliseconds stop_grace{10'000};
   std::chrono::milliseconds first_backoff{1000};
+  ApiAccess api{};
 };
 
 class PodRuntime final : public PodBackend {
@@ -50,6 +51,7 @@ class PodRuntime final : public PodBackend {
   kube::Client& client_;
   base::Logger logger_;
   base::CancelSource watch_cancel_, api_cancel_;
+  KubeletView view_;
   PodVolumes volumes_;
   PodWorkerContext context_;
 

@@ -28,7 +28,7 @@ using base::Fd;
 constexpr int kKilled = 137;
 
 // Executes this binary again, with nothing of ours open but the socket (as 3) and the standard error output.
-pid_t launch_pod_init(int socket) {
+pid_t launch_pod_init(int socket, const MountNamespace* mounts) {
   const pid_t pid = ::fork();
   if (pid < 0) throw base::system_error(errno, "fork for a pod");
   if (pid != 0) return pid;
@@ -37,6 +37,7 @@ pid_t launch_pod_init(int socket) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (mounts != nullptr && !mounts->enter()) ::_exit(126);
   const int null = ::open("/dev/null", O_RDWR);
   const int high = ::fcntl(socket, F_DUPFD, 10);
   if (null < 0 || high < 0 || ::dup2(null, 0) < 0 || ::dup2(null, 1) < 0 || ::dup2(high, 3) < 0) ::_exit(126);
@@ -119,19 +120,23 @@ PodSandbox::PodSandbox(PodSandboxOptions options) : options_(std::move(options))
   fs::create_directories(options_.directory, ignored);
   auto [mine, theirs] = sandbox_socket_pair();
   socket_ = std::move(mine);
-  process_ = launch_pod_init(theirs.get());
+  process_ = launch_pod_init(theirs.get(), options_.mounts);
   theirs.reset();
   try {
     base::write_file_atomic(options_.directory / kProcessFile, process_identity(process_), 0600);
-    send_message(socket_.get(), {{"op", "sandbox"},
-                                 {"hostname", options_.hostname},
-                                 {"address", options_.address},
-                                 {"host_network", options_.host_network}});
-    const auto answer = receive_message(socket_.get());
+    Json config{{"op", "sandbox"},
+                {"hostname", options_.hostname},
+                {"address", options_.address},
+                {"host_network", options_.host_network}};
+    if (options_.api.port != 0 && !options_.host_network)
+      config["api"] = {{"host", options_.api.host}, {"port", options_.api.port}};
+    send_message(socket_.get(), config);
+    auto answer = receive_message(socket_.get());
     if (!answer) base::fail(base::ErrorCode::kInternal, "the pod's first process ended at once");
     if (answer->body.value("event", "") != "ready") {
       base::fail(base::ErrorCode::kInternal, "{}", answer->body.value("message", "the pod did not start"));
     }
+    if (!answer->descriptors.empty()) listener_ = std::move(answer->descriptors.front());
   } catch (...) {
     ::kill(process_, SIGKILL);
     ::waitpid(process_, nullptr, 0);

@@ -17,6 +17,8 @@
 #include "base/file.h"
 #include "base/stream.h"
 #include "local/runtime/container_launch.h"
+#include "local/runtime/kubelet_view.h"
+#include "local/runtime/pod_network.h"
 #include "local/runtime/sandbox_protocol.h"
 
 namespace salvor::local {
@@ -27,6 +29,8 @@ struct PodSandboxOptions {
   std::string hostname;
   std::string address;  // the pod's IP, on its loopback interface
   bool host_network = false;
+  ServiceAddress api{};                    // listened on in the pod's network; port 0: not
+  const MountNamespace* mounts = nullptr;  // where the pod's own is made from; null: this process's
 };
 
 struct SandboxEvent {
@@ -59,6 +63,9 @@ class PodSandbox {
   // Kills what an earlier control plane left in directories below this one, and removes them.
   static void clean_up(const std::filesystem::path& directories);
 
+  // The socket that listens at options.api, once; invalid when there is none.
+  base::Fd take_listener() { return std::move(listener_); }
+
   // Answered by kStarted or kStartFailed.
   void start(const std::string& container, const ContainerLaunch& launch, const std::filesystem::path& log);
   void signal(const std::string& container, int number);
@@ -82,7 +89,7 @@ class PodSandbox {
 
  private:
   PodSandboxOptions options_;
-  base::Fd socket_;
+  base::Fd socket_, listener_;
   std::mutex end_mutex_;
   pid_t process_ = -1;  // guarded by end_mutex_ after construction
 };

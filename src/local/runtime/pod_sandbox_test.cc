@@ -1,7 +1,9 @@
 #include "local/runtime/pod_sandbox.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -10,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/process.h"
+#include "local/runtime/container_capabilities.h"
 #include "local/runtime/container_log.h"
 #include "local/runtime/interruptible_source.h"
 
@@ -59,6 +62,10 @@ class PodSandboxTest : public testing::Test {
     base::StringSink out;
     const int code = sandbox_->exec({"main", argv, terminal, input, &out, &out}, cancel);
     return {code, out.take()};
+  }
+
+  static std::string exec_on_machine(const std::string& script) {
+    return base::run_process({"bash", "-c", script}).output;
   }
 
   fs::path log() const { return directory_.path() / "main.log"; }
@@ -128,6 +135,94 @@ TEST_F(PodSandboxTest, RunsAsTheUserAndGroupsGiven) {
   start(launch);
   EXPECT_EQ(exec({"bash", "-c", "id -u; id -g; id -G; echo x > /tmp/file && stat -c %u /tmp/file"}).second,
             "999\n998\n998 1234\n999\n");
+}
+
+TEST_F(PodSandboxTest, RootKeepsTheCapabilitiesGivenAndNoOthers) {
+  const auto capabilities = [&](const std::string& container_json) {
+    auto launch = shell("sleep 1000");
+    launch.capabilities = container_capabilities(codec::parse_json(container_json, "container"));
+    start(launch);
+    const std::string text =
+        exec({"bash", "-c", "sed -n 's/^Cap\\(Eff\\|Bnd\\):\\t0*//p' /proc/self/status"}).second;
+    sandbox_->kill("main");
+    await(SandboxEvent::Type::kExited);
+    return text;
+  };
+  EXPECT_EQ(capabilities("{}"), "a80425fb\na80425fb\n");  // what containers usually have
+  EXPECT_EQ(
+      capabilities(R"({"securityContext":{"capabilities":{"drop":["ALL"],"add":["CHOWN","CAP_MKNOD"]}}})"),
+      "8000001\n8000001\n");
+  EXPECT_EQ(capabilities(R"({"securityContext":{"privileged":true}})"),
+            exec_on_machine("sed -n 's/^Cap\\(Eff\\|Bnd\\):\\t0*//p' /proc/self/status"));
+  EXPECT_THROW(capabilities(R"({"securityContext":{"capabilities":{"add":["FLY"]}}})"), base::Error);
+}
+
+TEST_F(PodSandboxTest, ThisProgramAppearsWhereItsImageHasIt) {
+  auto launch = shell("sleep 1000");
+  launch.root.own_binary = {"/usr/bin/salvor", "/opt/made/for/it"};
+  launch.root.read_only = true;
+  start(launch);
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  const std::string expected = base::run_process({"sha256sum", self.string()}).output.substr(0, 64);
+  for (const auto& path : launch.root.own_binary)
+    EXPECT_EQ(exec({"sha256sum", path}).second.substr(0, 64), expected) << path;
+  EXPECT_NE(exec({"bash", "-c", "echo x > /usr/bin/salvor"}).first, 0);
+}
+
+TEST_F(PodSandboxTest, ListensInThePodForTheControlPlane) {
+  PodSandbox pod({directory_.path() / "other", "pod-1", "10.88.1.3", false, {"10.96.0.1", 443}});
+  const base::Fd listener = pod.take_listener();
+  ASSERT_TRUE(listener.valid());
+  EXPECT_FALSE(sandbox_->take_listener().valid());
+  auto launch =
+      shell("exec 3<>/dev/tcp/10.96.0.1/443; echo hello >&3; read -u 3 answer; echo $answer; sleep 1000");
+  launch.root.staging = directory_.path() / "other";
+  pod.start("main", launch, log());
+  pollfd polled{listener.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&polled, 1, 20'000), 1) << "nobody came within 20 s";
+  const base::Fd client(::accept(listener.get(), nullptr, nullptr));
+  char text[16] = {};
+  EXPECT_EQ(::read(client.get(), text, sizeof text), 6);
+  EXPECT_STREQ(text, "hello\n");
+  base::write_all(client.get(), "welcome\n", "client");
+  await_line("welcome");
+}
+
+TEST_F(PodSandboxTest, PodsSeeVolumesInKubeletsDirectoryAlsoThoseOfLaterPods) {
+  const fs::path first = directory_.path() / "first", later = directory_.path() / "later";
+  for (const auto& volume : {first, later}) fs::create_directories(volume);
+  KubeletView view(directory_.path() / "view", directory_.path() / "kubelet");
+  view.show("uid-1", "kubernetes.io~local-volume/pv-1", first);
+  PodSandboxOptions options{directory_.path() / "other", "agent", ""};
+  options.mounts = &view.mount_namespace();
+  PodSandbox agent(options);
+  auto launch = shell("sleep 1000");
+  launch.root.staging = directory_.path() / "other";
+  launch.root.mounts = {
+      {view.resolve("/var/lib/kubelet/pods").string(), "/host_pods", false, true},
+      {view.resolve(directory_.path() / "kubelet" / "pods").string(), "/still", false, false}};
+  agent.start("main", launch, log());
+  const auto in_agent = [&](const std::string& script) {
+    base::StringSink out;
+    agent.exec({"main", {"bash", "-c", script}, false, nullptr, &out, &out}, {});
+    return out.take();
+  };
+  ASSERT_EQ(agent.next_event(20s)->type, SandboxEvent::Type::kStarted);
+  const std::string name = "/volumes/kubernetes.io~local-volume/";
+  in_agent("echo one > /host_pods/uid-1" + name + "pv-1/file");
+  EXPECT_EQ(base::read_file(first / "file"), "one\n");
+  view.show("uid-2", "kubernetes.io~local-volume/pv-2", later);
+  in_agent("echo two > /host_pods/uid-2" + name + "pv-2/file");
+  EXPECT_EQ(base::read_file(later / "file"), "two\n");
+  EXPECT_EQ(in_agent("cat /still/uid-1" + name + "pv-1/file"), "one\n");
+  EXPECT_EQ(in_agent("ls /still/uid-2" + name + "pv-2"), "");  // its mount does not follow
+  view.hide("uid-2");
+  EXPECT_EQ(in_agent("ls /host_pods"), "uid-1\n");
+  EXPECT_EQ(base::read_file(later / "file"), "two\n");
+  EXPECT_EQ(base::read_file("/proc/self/mountinfo").find(directory_.path().string()), std::string::npos);
+  EXPECT_EQ(view.resolve("/var/lib/other"), "/var/lib/other");
+  EXPECT_EQ(view.resolve("/var/lib/kubelet/"), directory_.path() / "view");
 }
 
 TEST_F(PodSandboxTest, ReportsAProgramThatIsNotThere) {

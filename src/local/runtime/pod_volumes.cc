@@ -19,25 +19,6 @@ using codec::find;
 using codec::get_string;
 using codec::Json;
 
-// As kubelet's atomic writer: files in a versioned directory, "..data" points at it, names point through
-// "..data".
-void write_versioned(const fs::path& directory,
-                     const std::map<std::string, std::pair<std::string, int>>& files) {
-  std::error_code ignored;
-  fs::remove_all(directory, ignored);
-  const fs::path version = directory / "..1";
-  fs::create_directories(version);
-  fs::create_directory_symlink("..1", directory / "..data");
-  for (const auto& [name, file] : files) {
-    fs::create_directories((version / name).parent_path());
-    base::write_file_atomic(version / name, file.first, file.second);
-    ::chmod((version / name).c_str(), static_cast<mode_t>(file.second));
-    const std::string top = name.substr(0, name.find('/'));
-    if (!fs::exists(fs::symlink_status(directory / top)))
-      fs::create_symlink(fs::path("..data") / top, directory / top);
-  }
-}
-
 void link_to(const fs::path& link, const fs::path& target) {
   std::error_code ignored;
   fs::create_directories(link.parent_path());
@@ -69,8 +50,8 @@ void give_to_group(const fs::path& root, gid_t group, bool only_if_root_differs)
   give(root);  // last: a walk that was cut short begins again
 }
 
-std::string host_path_directory(const Json& source) {
-  const std::string path = get_string(source, {"path"});
+std::string host_path_directory(const Json& source, const KubeletView& view) {
+  const std::string path = view.resolve(get_string(source, {"path"}));
   const std::string type = get_string(source, {"type"});
   if (type == "DirectoryOrCreate" || type == "FileOrCreate") {
     std::error_code ignored;
@@ -78,6 +59,26 @@ std::string host_path_directory(const Json& source) {
     if (type == "FileOrCreate" && !fs::exists(path)) base::write_file_atomic(path, "");
   }
   return path;
+}
+
+fs::path kubelet_name(std::string_view plugin, const std::string& name) {
+  return fs::path(fmt::format("kubernetes.io~{}", plugin)) / name;
+}
+
+// The user that all containers run as; nullopt when they differ or one does not say.
+std::optional<uid_t> common_user(const Json& pod) {
+  const Json* general = find(pod, {"spec", "securityContext", "runAsUser"});
+  std::optional<uid_t> common;
+  for (const char* member : {"initContainers", "containers"}) {
+    for (const auto& container : pod.at("spec").value(member, Json::array())) {
+      const Json* own = find(container, {"securityContext", "runAsUser"});
+      const Json* user = own != nullptr ? own : general;
+      if (user == nullptr || !user->is_number()) return std::nullopt;
+      if (common && *common != user->get<uid_t>()) return std::nullopt;
+      common = user->get<uid_t>();
+    }
+  }
+  return common;
 }
 
 }  // namespace
@@ -107,24 +108,20 @@ std::string pod_field(const Json& pod, const std::string& path) {
 }
 
 fs::path PodVolumes::directory(const Json& pod, std::string_view plugin, const std::string& name) const {
-  return pods_directory_ / kube::uid_of(pod) / "volumes" / fmt::format("kubernetes.io~{}", plugin) / name;
+  return pods_directory_ / kube::uid_of(pod) / "volumes" / kubelet_name(plugin, name);
 }
 
 std::map<std::string, PodVolume> PodVolumes::prepare(const Json& pod, const base::CancelToken& cancel) {
   std::map<std::string, PodVolume> result;
   const Json* volumes = find(pod, {"spec", "volumes"});
-  const Json* group = find(pod, {"spec", "securityContext", "fsGroup"});
-  const bool on_mismatch =
-      get_string(pod, {"spec", "securityContext", "fsGroupChangePolicy"}) == "OnRootMismatch";
   fs::create_directories(pods_directory_ / kube::uid_of(pod) / "volumes");
   if (volumes == nullptr || !volumes->is_array()) return result;
   for (const auto& volume : *volumes) {
     const std::string name = get_string(volume, {"name"});
     try {
       PodVolume prepared = prepare_one(pod, volume, cancel);
-      if (group != nullptr && group->is_number() && !prepared.read_only && !volume.contains("hostPath")) {
-        give_to_group(prepared.path, group->get<gid_t>(), on_mismatch);
-      }
+      if (!volume.contains("hostPath")) give_to_group_of(pod, prepared);
+      if (!prepared.kubelet_name.empty()) view_.show(kube::uid_of(pod), prepared.kubelet_name, prepared.path);
       result.emplace(name, std::move(prepared));
     } catch (base::Error& error) {
       error.add_context(fmt::format("volume \"{}\"", name));
@@ -136,9 +133,16 @@ std::map<std::string, PodVolume> PodVolumes::prepare(const Json& pod, const base
   return result;
 }
 
+void PodVolumes::give_to_group_of(const Json& pod, const PodVolume& volume) {
+  const Json* group = find(pod, {"spec", "securityContext", "fsGroup"});
+  if (group == nullptr || !group->is_number() || volume.read_only) return;
+  const bool on_mismatch =
+      get_string(pod, {"spec", "securityContext", "fsGroupChangePolicy"}) == "OnRootMismatch";
+  give_to_group(volume.path, group->get<gid_t>(), on_mismatch);
+}
+
 PodVolume PodVolumes::prepare_one(const Json& pod, const Json& volume, const base::CancelToken& cancel) {
   const std::string name = get_string(volume, {"name"});
-  const std::string name_space = kube::namespace_of(pod);
   if (const Json* claim = find(volume, {"persistentVolumeClaim"})) {
     PodVolume result = claim_volume(pod, get_string(*claim, {"claimName"}), cancel);
     result.read_only = claim->value("readOnly", false);
@@ -146,17 +150,25 @@ PodVolume PodVolumes::prepare_one(const Json& pod, const Json& volume, const bas
   }
   if (volume.contains("ephemeral")) return claim_volume(pod, kube::name_of(pod) + "-" + name, cancel);
   if (const Json* source = find(volume, {"hostPath"})) {
-    const std::string path = host_path_directory(*source);
-    if (!fs::exists(path)) fail(ErrorCode::kNotFound, "host path \"{}\" does not exist", path);
-    return {path, false};
+    const std::string path = host_path_directory(*source, view_);
+    if (!fs::exists(path)) {
+      fail(ErrorCode::kNotFound, "host path \"{}\" does not exist", get_string(*source, {"path"}));
+    }
+    return {path, false, {}};
   }
   if (volume.contains("emptyDir")) {
     const fs::path path = directory(pod, "empty-dir", name);
     fs::create_directories(path);
     ::chmod(path.c_str(), 0777);
-    return {path, false};
+    return {path, false, kubelet_name("empty-dir", name)};
   }
+  return file_volume(pod, volume, cancel);
+}
 
+// Those whose files are written here.
+PodVolume PodVolumes::file_volume(const Json& pod, const Json& volume, const base::CancelToken& cancel) {
+  const std::string name = get_string(volume, {"name"});
+  const std::string name_space = kube::namespace_of(pod);
   Files files;
   std::string plugin;
   const auto mode_of = [](const Json& source) { return source.value("defaultMode", 0644); };
@@ -182,10 +194,35 @@ PodVolume PodVolumes::prepare_one(const Json& pod, const Json& volume, const bas
     fail(ErrorCode::kUnsupported, "volumes of kind \"{}\" cannot be mounted on this machine", kind);
   }
   const fs::path path = directory(pod, plugin, name);
-  std::map<std::string, std::pair<std::string, int>> contents;
-  for (auto& [file, data] : files) contents[file] = {std::move(data.content), data.mode};
-  write_versioned(path, contents);
-  return {path, false};
+  write_versioned(path, files);
+  return {path, false, kubelet_name(plugin, name)};
+}
+
+// As kubelet's atomic writer: files in a versioned directory, "..data" points at it, names point through
+// "..data". Containers that have the directory mounted see all old files or all new ones.
+void PodVolumes::write_versioned(const fs::path& directory, const Files& files) {
+  std::error_code ignored;
+  fs::create_directories(directory);
+  const fs::path link = directory / "..data";
+  const fs::path old = fs::read_symlink(link, ignored);
+  const fs::path version = old == "..1" ? "..2" : "..1";
+  fs::remove_all(directory / version, ignored);
+  fs::create_directories(directory / version);
+  for (const auto& [name, file] : files) {
+    const fs::path path = directory / version / name;
+    fs::create_directories(path.parent_path());
+    base::write_file_atomic(path, file.content, file.mode);
+    ::chmod(path.c_str(), static_cast<mode_t>(file.mode));
+    if (file.owner) ::chown(path.c_str(), *file.owner, static_cast<gid_t>(-1));
+    const std::string top = name.substr(0, name.find('/'));
+    if (!fs::exists(fs::symlink_status(directory / top)))
+      fs::create_symlink(fs::path("..data") / top, directory / top);
+  }
+  const fs::path next = directory / "..data_next";
+  fs::remove(next, ignored);
+  fs::create_directory_symlink(version, next);
+  fs::rename(next, link);
+  if (!old.empty()) fs::remove_all(directory / old, ignored);
 }
 
 PodVolume PodVolumes::claim_volume(const Json& pod, const std::string& claim,
@@ -203,7 +240,7 @@ PodVolume PodVolumes::claim_volume(const Json& pod, const std::string& claim,
     path = get_string(*local, {"path"});
   } else if (const Json* host = find(volume, {"spec", "hostPath"})) {
     plugin = "host-path";
-    path = host_path_directory(*host);
+    path = host_path_directory(*host, view_);
   } else {
     fail(ErrorCode::kUnsupported,
          "PersistentVolume \"{}\" is neither local nor hostPath and cannot be mounted on this machine",
@@ -214,7 +251,7 @@ PodVolume PodVolumes::claim_volume(const Json& pod, const std::string& claim,
          volume_name);
   }
   link_to(directory(pod, plugin, volume_name), path);
-  return {path, false};
+  return {path, false, kubelet_name(plugin, volume_name)};
 }
 
 void PodVolumes::add_object_files(const kube::GroupVersionResource& kind, const std::string& name_space,
@@ -274,28 +311,65 @@ void PodVolumes::add_projected(const Json& pod, const Json& source, int mode, Fi
       files[get_string(item, {"path"})] = {pod_field(pod, field), item.value("mode", mode)};
     }
   } else if (const Json* token = find(source, {"serviceAccountToken"})) {
-    std::string account = get_string(pod, {"spec", "serviceAccountName"});
-    if (account.empty()) account = "default";
-    const Json request{{"apiVersion", "authentication.k8s.io/v1"},
-                       {"kind", "TokenRequest"},
-                       {"spec", {{"expirationSeconds", token->value("expirationSeconds", 3600)}}}};
-    std::string text;
-    try {
-      const Json answer = codec::parse_json(
-          client_.raw("POST",
-                      fmt::format("/api/v1/namespaces/{}/serviceaccounts/{}/token", name_space, account),
-                      request.dump(), "application/json", cancel),
-          "token");
-      text = get_string(answer, {"status", "token"});
-    } catch (const base::Error& error) {
-      if (error.retryable()) throw;  // else: a server without tokens, as the embedded one may be
-    }
-    files[get_string(*token, {"path"})] = {text, 0600};
+    add_token(pod, *token, mode, files, cancel);
   }
+}
+
+void PodVolumes::add_token(const Json& pod, const Json& source, int mode, Files& files,
+                           const base::CancelToken& cancel) {
+  std::string account = get_string(pod, {"spec", "serviceAccountName"});
+  if (account.empty()) account = "default";
+  Json request{{"apiVersion", "authentication.k8s.io/v1"},
+               {"kind", "TokenRequest"},
+               {"spec",
+                {{"expirationSeconds", source.value("expirationSeconds", 3600)},
+                 {"boundObjectRef",
+                  {{"apiVersion", "v1"},
+                   {"kind", "Pod"},
+                   {"name", kube::name_of(pod)},
+                   {"uid", kube::uid_of(pod)}}}}}};
+  if (const std::string audience = get_string(source, {"audience"}); !audience.empty())
+    request["spec"]["audiences"] = Json::array({audience});
+  const Json answer = codec::parse_json(
+      client_.raw(
+          "POST",
+          fmt::format("/api/v1/namespaces/{}/serviceaccounts/{}/token", kube::namespace_of(pod), account),
+          request.dump(), "application/json", cancel),
+      "token");
+  const bool own_group = find(pod, {"spec", "securityContext", "fsGroup"}) != nullptr;
+  const auto user = common_user(pod);
+  files[get_string(source, {"path"})] = {get_string(answer, {"status", "token"}),
+                                         own_group || user ? 0600 : mode, user};
+}
+
+std::optional<std::chrono::seconds> PodVolumes::token_life(const Json& pod) {
+  std::optional<std::chrono::seconds> shortest;
+  for (const auto& volume : pod.at("spec").value("volumes", Json::array())) {
+    const Json* sources = find(volume, {"projected", "sources"});
+    if (sources == nullptr || !sources->is_array()) continue;
+    for (const auto& source : *sources) {
+      const Json* token = find(source, {"serviceAccountToken"});
+      if (token == nullptr) continue;
+      const std::chrono::seconds life(token->value("expirationSeconds", 3600) * 4 / 5);
+      shortest = std::min(shortest.value_or(life), life);
+    }
+  }
+  return shortest;
+}
+
+std::optional<std::chrono::seconds> PodVolumes::renew_tokens(const Json& pod,
+                                                             const base::CancelToken& cancel) {
+  const auto life = token_life(pod);
+  if (!life) return life;
+  for (const auto& volume : pod.at("spec").value("volumes", Json::array())) {
+    if (volume.contains("projected")) give_to_group_of(pod, file_volume(pod, volume, cancel));
+  }
+  return life;
 }
 
 void PodVolumes::remove(const std::string& pod_uid) {
   if (pod_uid.empty() || pod_uid.find('/') != std::string::npos) return;
+  view_.hide(pod_uid);
   std::error_code ignored;
   fs::remove_all(pods_directory_ / pod_uid, ignored);  // does not follow the links to PersistentVolumes
 }

@@ -16,6 +16,7 @@ using codec::get_string;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+constexpr auto kRetryTokens = std::chrono::seconds(30);
 constexpr auto kRetry = std::chrono::milliseconds(500);
 
 // Where init containers come first, in their order.
@@ -143,6 +144,7 @@ void PodWorker::run_pod() {
   while (mode() == Mode::kRun && final_phase_.empty()) {
     take_events();
     if (prepare()) {
+      renew_tokens();
       drive();
       run_probes();
     }
@@ -222,7 +224,12 @@ bool PodWorker::prepare() {
     options.hostname = pod_hostname(pod);
     options.address = pod_address(uid_);
     options.host_network = pod.at("spec").value("hostNetwork", false);
+    options.api = api_address(pod, context_.api.port);
+    options.mounts = &context_.mounts;
     auto sandbox = std::make_shared<PodSandbox>(options);
+    if (auto listener = sandbox->take_listener(); listener.valid() && context_.api.serve)
+      api_access_ = context_.api.serve(std::move(listener));
+    if (const auto life = PodVolumes::token_life(pod)) renew_tokens_at_ = steady_clock::now() + *life;
     std::lock_guard lock(mutex_);
     sandbox_ = std::move(sandbox);
     ready_to_start_ = true;
@@ -234,6 +241,17 @@ bool PodWorker::prepare() {
     retry_at_ = steady_clock::now() + kRetry;
   }
   return ready_to_start_;
+}
+
+void PodWorker::renew_tokens() {
+  if (steady_clock::now() < renew_tokens_at_) return;
+  try {
+    const auto life = context_.volumes.renew_tokens(current_pod(), context_.cancel);
+    renew_tokens_at_ = life ? steady_clock::now() + *life : SteadyTime::max();
+  } catch (const std::exception& error) {
+    logger_.warning("tokens not renewed: {}", base::describe(error));
+    renew_tokens_at_ = steady_clock::now() + kRetryTokens;
+  }
 }
 
 void PodWorker::take_events() {
@@ -348,8 +366,12 @@ void PodWorker::start(ContainerRecord& record) {
   std::string problem;
   std::string reason = "CreateContainerConfigError";
   try {
-    const ContainerContext context{pod, volumes_, pod_address(uid_), context_.sandboxes / uid_,
-                                   context_.hidden};
+    const ContainerContext context{pod,
+                                   volumes_,
+                                   pod_address(uid_),
+                                   context_.sandboxes / uid_,
+                                   context_.hidden,
+                                   api_address(pod, context_.api.port)};
     const auto launch = make_container_launch(context, record.spec, context_.client, context_.cancel);
     const fs::path log = log_path(record.name, record.restarts);
     fs::create_directories(log.parent_path());
@@ -443,7 +465,7 @@ void PodWorker::publish() {
 }
 
 void PodWorker::wait() {
-  SteadyTime until = steady_clock::now() + std::chrono::minutes(1);
+  SteadyTime until = std::min(steady_clock::now() + std::chrono::minutes(1), renew_tokens_at_);
   std::vector<pollfd> polled{{wake_.get(), POLLIN, 0}};
   if (sandbox_) polled.push_back({sandbox_->event_descriptor(), POLLIN, 0});
   if (!ready_to_start_ && final_phase_.empty() && mode() == Mode::kRun) until = std::min(until, retry_at_);
@@ -476,6 +498,7 @@ void PodWorker::close_sandbox() {
     sandbox_.reset();
   }
   if (old) old->shut_down();
+  api_access_.reset();
 }
 
 }  // namespace salvor::local

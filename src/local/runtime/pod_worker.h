@@ -24,6 +24,13 @@
 
 namespace salvor::local {
 
+// How pods reach the API server of this control plane.
+struct ApiAccess {
+  std::uint16_t port = 0;  // on this machine; 0: they do not
+  // Lets the API server accept from a socket that listens in a pod, until the result is dropped.
+  std::function<std::shared_ptr<void>(base::Fd listener)> serve{};
+};
+
 // Shared by all workers; outlives them.
 struct PodWorkerContext {
   kube::Client& client;
@@ -34,6 +41,8 @@ struct PodWorkerContext {
   std::filesystem::path logs;       // kubelet's /var/log/pods
   std::vector<std::string> hidden;  // directories that containers do not see
   std::string host_ip;
+  const MountNamespace& mounts;  // what the pods' own are made from
+  ApiAccess api;
   base::CancelToken cancel;                       // API calls end when the runtime stops
   std::chrono::milliseconds first_backoff{1000};  // before a container starts again
   std::chrono::milliseconds longest_backoff{5 * 60 * 1000};
@@ -81,6 +90,7 @@ class PodWorker {
   bool may_restart(const ContainerRecord& record) const;
   void start(ContainerRecord& record);
   void schedule_restart(ContainerRecord& record);
+  void renew_tokens();
   void run_probes();
   std::string phase() const;
   void publish();
@@ -112,6 +122,8 @@ class PodWorker {
 
   // The thread's own.
   std::map<std::string, PodVolume> volumes_;
+  std::shared_ptr<void> api_access_;  // the API server's hold on the sandbox's listener, by its deleter
+  SteadyTime renew_tokens_at_ = SteadyTime::max();
   bool ready_to_start_ = false;
   SteadyTime retry_at_{};
   std::string problem_;

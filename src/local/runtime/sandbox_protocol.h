@@ -3,12 +3,13 @@
 // version.
 //
 // Requests ("op"):
-//   sandbox  {directory, hostname, address, host_network, hide: [path]}        once, first
+//   sandbox  {hostname, address, host_network, api: {host, port}}              once, first
 //   start    {container, launch, log}                                          starts a container
 //   exec     {container, argv | probe, tty}  descriptors: status[, in, out, err]
 //   signal   {container, signal}             to the container's main process
 //   kill     {container}                     SIGKILL to everything in the container
-// Events ("event"): ready; failed {message}; started {container}; start-failed {container, message};
+// Events ("event"): ready, with a socket that listens at `api` if that was given; failed {message}; started
+// {container}; start-failed {container, message};
 //   exited {container, code, signal}.
 // On an exec's status socket, from the pod: {started} with the terminal's master side when tty, {exit} or
 // {error}. Closing the other end of that socket kills the command with all its descendants.
