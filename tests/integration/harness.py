@@ -47,7 +47,8 @@ def wait_for(what, condition, timeout=60):
 
 
 class ControlPlane:
-    def __init__(self, location=True):
+    def __init__(self, location=True, up_flags=()):
+        self.up_flags = up_flags
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="salvor-test-"))
         for name in ("volumes", "buckets", "snapshots"):
             (self.dir / name).mkdir()
@@ -58,7 +59,7 @@ class ControlPlane:
             self.add_location("default", self.dir / "buckets", "--default")
 
     def up(self):
-        run(BIN / "salvor", "local", "up", "--dir", self.dir, check=True)
+        run(BIN / "salvor", "local", "up", "--dir", self.dir, *self.up_flags, check=True)
 
     def down(self):
         run(BIN / "salvor", "local", "down", "--dir", self.dir, check=True)
