@@ -57,6 +57,10 @@ const Connection& Client::connection() const {
   return impl_->transport.connection();
 }
 
+std::uint64_t Client::refusals() const {
+  return impl_->transport.refusals();
+}
+
 Client::Version Client::server_version(const CancelToken& cancel) {
   const auto json = codec::parse_json(raw("GET", "/version", {}, "", cancel), "/version");
   return {codec::get_string(json, {"gitVersion"}), codec::get_string(json, {"major"}),

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -167,6 +168,9 @@ class Client {
                   const std::string& content_type = "application/json", const base::CancelToken& cancel = {});
 
   const Connection& connection() const;
+  // How many requests so far the server refused because it has too many (429, 503), also those that were
+  // repeated with success: only grows.
+  std::uint64_t refusals() const;
 
  private:
   struct Impl;

@@ -130,8 +130,10 @@ TEST(ClientTest, WaitsPatientlyForAServerThatIsGoneOrOverloaded) {
     });
     auto options = ScriptedServer::quick();
     options.retry.attempts = kMany;
-    EXPECT_EQ(name_of(server.client(options).require(resources::kPods, {"ns", "x"})), "x");
+    auto client = server.client(options);
+    EXPECT_EQ(name_of(client.require(resources::kPods, {"ns", "x"})), "x");
     EXPECT_EQ(calls, 50);
+    EXPECT_EQ(client.refusals(), 49U);
   }
 }
 

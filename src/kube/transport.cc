@@ -36,8 +36,12 @@ std::optional<milliseconds> retry_after(const net::HttpResponse& response) {
   return std::min<milliseconds>(std::chrono::seconds(seconds), kLongestRetryAfter);
 }
 
+bool is_refusal(const net::HttpResponse& response) {
+  return response.status == 429 || response.status == 503;
+}
+
 bool worth_repeating(const ApiRequest& request, const net::HttpResponse& response) {
-  if (response.status == 429 || response.status == 503) return true;
+  if (is_refusal(response)) return true;
   return response.status >= 500 && (is_read(request) || request.repeatable || retry_after(response));
 }
 
@@ -158,6 +162,7 @@ net::HttpResponse Transport::repeat(const ApiRequest& request, base::Sink* body,
     try {
       if (restart) restart();
       auto response = attempt(request, body, cancel);
+      if (is_refusal(response)) ++refusals_;
       if (response.status == 401 && !renewed && renew_credentials()) {
         renewed = true;
         continue;

@@ -2,7 +2,9 @@
 // Thread-safe. Answers of any status are results here; only transport failures are thrown.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -50,6 +52,8 @@ class Transport {
   // With the client certificate of an exec plugin, if there is one.
   net::TlsOptions tls();
   bool renew_credentials();
+  // How many answers so far were 429 or 503, repeated or not.
+  std::uint64_t refusals() const { return refusals_; }
 
   const Connection& connection() const { return connection_; }
   const ClientOptions& options() const { return options_; }
@@ -69,6 +73,7 @@ class Transport {
   const base::Logger logger_;
   base::SystemRandom system_random_;
   base::Random* const random_;
+  std::atomic<std::uint64_t> refusals_ = 0;
   std::mutex mutex_;
   // Guarded by mutex_. Shared with requests in flight, which outlive a change of the certificate.
   std::shared_ptr<net::HttpClient> http_;

@@ -21,7 +21,6 @@ void Patience::succeeded() {
 
 bool Patience::wait(const base::Error& error, int attempt, const base::CancelToken& cancel) {
   if (!error.retryable()) return false;
-  if (error.code() == base::ErrorCode::kUnavailable) ++refusals_;
   // The server answers 500 for an admission webhook that does not: nothing is wrong with the server itself.
   const bool of_webhook = error.message().find("failed calling webhook") != std::string::npos;
   if (of_webhook && attempt >= kMostAttempts) return false;

@@ -2,9 +2,7 @@
 // an object that keeps failing while others succeed is given up. Thread-safe.
 #pragma once
 
-#include <atomic>
 #include <chrono>
-#include <cstdint>
 #include <mutex>
 #include <optional>
 
@@ -26,14 +24,11 @@ class Patience {
   // the error is none that a repeat changes, the outage lasts too long, or the object failed five times while
   // the server was well. Throws kCancelled.
   bool wait(const base::Error& error, int attempt, const base::CancelToken& cancel);
-  // How many failures so far were the server's refusal to take more requests.
-  std::uint64_t refusals() const { return refusals_; }
 
  private:
   const std::chrono::nanoseconds longest_outage_;
   base::Random& random_;
   const base::Logger logger_;
-  std::atomic<std::uint64_t> refusals_ = 0;
   std::mutex mutex_;
   std::optional<std::chrono::steady_clock::time_point> down_since_;  // guarded by mutex_
 };

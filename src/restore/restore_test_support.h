@@ -50,7 +50,7 @@ class RestoreTest : public testing::Test {
                                    discovery,
                                    clock_,
                                    random_,
-                                   {},
+                                   logger_,
                                    [this](const velero::NativeSnapshot&, const Json& volume) {
                                      ++volumes_made_;
                                      return volume;
@@ -77,6 +77,7 @@ class RestoreTest : public testing::Test {
   base::SystemClock clock_;
   base::SeededRandom random_{1};
   TargetCluster cluster_;
+  base::Logger logger_;
   velero::Restore restore_;
   velero::Backup backup_;
   RestoreOptions options_;

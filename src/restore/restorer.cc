@@ -70,7 +70,8 @@ class Restorer {
         recorder_(logger_, services.progress, options.dry_run),
         patience_(options.longest_outage, services.random, logger_),
         limit_(
-            options.connections, options.most_connections, [this] { return patience_.refusals(); }, logger_),
+            options.connections, options.most_connections, [this] { return services_.client.refusals(); },
+            logger_),
         configuration_(load_plugin_configuration(services.client, options.name_space, cancel)),
         modifiers_(load_modifiers(services.client, options.name_space, spec_, cancel)),
         selection_(spec_, services.discovery),

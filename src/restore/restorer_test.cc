@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <mutex>
+#include <set>
+
 #include "restore/restore_test_support.h"
 
 namespace salvor::restore {
@@ -153,6 +156,24 @@ TEST_F(RestoreTest, AStormOfRefusalsAndFailuresIsWaitedOutWithoutLossOrDoubles) 
   // What was created by a call whose answer was lost is this restore's own.
   for (const auto& entry : outcome.resources.entries().at("v1/ConfigMap"))
     EXPECT_THAT(entry, HasSubstr("(created)"));
+}
+
+TEST_F(RestoreTest, SendsFewerAtOnceWhenTheServerRefusesEvenIfARepeatSucceeds) {
+  for (int i = 0; i < 60; ++i) put("configmaps", config_map("app", "c" + std::to_string(i)));
+  std::mutex mutex;
+  std::set<std::string> refused;
+  cluster_.answer([&](const net::ServerRequest& request) -> std::optional<TargetCluster::Answer> {
+    if (request.method != "POST" || request.path.find("configmaps") == std::string::npos) return std::nullopt;
+    std::lock_guard lock(mutex);
+    if (refused.size() >= 20 || !refused.insert(std::string(request.body)).second) return std::nullopt;
+    return TargetCluster::Answer{429, "TooManyRequests", "slow down", 0};
+  });
+  base::StringSink log;
+  logger_ = base::Logger(std::make_shared<base::StreamLogSink>(log, clock_));
+  const auto outcome = run();
+  EXPECT_THAT(all_of(outcome.results.errors), IsEmpty());
+  EXPECT_EQ(cluster_.all(kConfigMaps).size(), 60U);
+  EXPECT_THAT(log.data(), HasSubstr("refuses requests: continuing with 8 at a time"));
 }
 
 TEST_F(RestoreTest, AnOutageLongerThanItsPatienceFailsTheObjects) {
