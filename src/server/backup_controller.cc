@@ -89,7 +89,10 @@ Controller::Requeue BackupController::take_over(Stored<velero::Backup>& backup,
   if (owner != context_.presence.identity() && context_.presence.is_alive(owner, cancel))
     return context_.presence.duration() / 3;
   if (adopt_from_store(backup, cancel)) return std::nullopt;
-  const int restarts = restarts_of(value) + 1;
+  // What this process claimed without hearing of it brought nobody down.
+  const bool never_ran =
+      owner == context_.presence.identity() && context_.backups.is_in_doubt(value.metadata.name());
+  const int restarts = restarts_of(value) + (never_ran ? 0 : 1);
   if (restarts > kMostRestarts || value.metadata.has_annotation(notes::kCancel)) {
     value.status.failure_reason =
         value.metadata.has_annotation(notes::kCancel)
@@ -108,7 +111,7 @@ Controller::Requeue BackupController::take_over(Stored<velero::Backup>& backup,
     return std::nullopt;
   }
   value.metadata.set_annotation(notes::kServer, context_.presence.identity());
-  value.metadata.set_annotation(notes::kRestarts, std::to_string(restarts));
+  if (restarts > 0) value.metadata.set_annotation(notes::kRestarts, std::to_string(restarts));
   try {
     backup.save_unchanged(context_.client, kBackups, cancel);
   } catch (const base::Error& error) {
@@ -252,6 +255,7 @@ Controller::Requeue BackupController::start(Stored<velero::Backup>& backup, cons
     backup.save_unchanged(context_.client, kBackups, cancel);
   } catch (const base::Error& error) {
     if (error.code() == base::ErrorCode::kConflict) return std::chrono::milliseconds(100);
+    context_.backups.doubt(name);
     throw;
   }
   announce_phase(context_, backup, phase_before, why);

@@ -1,5 +1,7 @@
 #include "server/controller.h"
 
+#include <algorithm>
+
 #include "base/retry.h"
 
 namespace salvor::server {
@@ -35,6 +37,16 @@ void apply_merge_patch(Json& target, const Json& patch) {
     else
       apply_merge_patch(target[key], value);
   }
+}
+
+bool holds_merge_patch(const Json& target, const Json& patch) {
+  if (!patch.is_object()) return target == patch;
+  if (!target.is_object()) return false;
+  return std::all_of(patch.items().begin(), patch.items().end(), [&](const auto& member) {
+    const auto found = target.find(member.key());
+    if (member.value().is_null()) return found == target.end();
+    return found != target.end() && holds_merge_patch(*found, member.value());
+  });
 }
 
 Controller::Watched Controller::names_of(const kube::GroupVersionResource& gvr) {

@@ -99,6 +99,8 @@ class Controller {
 Json merge_patch(const Json& from, const Json& to);
 // Applies a merge patch.
 void apply_merge_patch(Json& target, const Json& patch);
+// Whether the patch would change nothing.
+bool holds_merge_patch(const Json& target, const Json& patch);
 
 // An object as it was read, and as it shall become.
 template <typename T>
@@ -113,15 +115,34 @@ struct Stored {
   // Writes what changed; nothing if nothing did. kNotFound when the object is gone.
   void save(kube::Client& client, const kube::GroupVersionResource& gvr,
             const base::CancelToken& cancel = {}) {
-    save_patch(client, gvr, merge_patch(original, value.to_json()), cancel);
+    const auto patch = merge_patch(original, value.to_json());
+    for (int attempt = 1;; ++attempt) {
+      try {
+        return save_patch(client, gvr, patch, cancel);
+      } catch (const base::Error& error) {
+        // Nothing was asked of the version, so it is the server that could not keep up with other writers.
+        if (error.code() != base::ErrorCode::kConflict || attempt == kMostConflicts) throw;
+      }
+    }
   }
   // The same, if nobody has changed the object since it was read or saved; else kConflict. Of several that
-  // try, one succeeds.
+  // try, one succeeds, also when its answer is lost and the request sent again.
   void save_unchanged(kube::Client& client, const kube::GroupVersionResource& gvr,
                       const base::CancelToken& cancel = {}) {
-    auto patch = merge_patch(original, value.to_json());
-    if (!patch.empty()) patch["metadata"]["resourceVersion"] = value.metadata.resource_version();
-    save_patch(client, gvr, patch, cancel);
+    const auto patch = merge_patch(original, value.to_json());
+    if (patch.empty()) return;
+    auto conditional = patch;
+    conditional["metadata"]["resourceVersion"] = value.metadata.resource_version();
+    try {
+      save_patch(client, gvr, conditional, cancel);
+    } catch (const base::Error& error) {
+      if (error.code() != base::ErrorCode::kConflict) throw;
+      // A request that was sent again meets its own write.
+      const auto current = client.get(gvr, object_name(), cancel);
+      if (!current || kube::uid_of(*current) != value.metadata.uid() || !holds_merge_patch(*current, patch))
+        throw;
+      note_saved(*current);
+    }
   }
   // The phase as it was read or saved last.
   std::string phase_before() const { return codec::get_string(original, {"status", "phase"}); }
@@ -130,11 +151,15 @@ struct Stored {
   void save_patch(kube::Client& client, const kube::GroupVersionResource& gvr, const Json& patch,
                   const base::CancelToken& cancel) {
     if (patch.empty()) return;
-    const auto stored = client.patch(gvr, {value.metadata.name_space(), value.metadata.name()},
-                                     kube::PatchType::kMerge, patch, "", cancel);
+    note_saved(client.patch(gvr, object_name(), kube::PatchType::kMerge, patch, "", cancel));
+  }
+  void note_saved(const Json& stored) {
     value.metadata.fields()["resourceVersion"] = kube::resource_version_of(stored);
     original = value.to_json();
   }
+  kube::ObjectName object_name() const { return {value.metadata.name_space(), value.metadata.name()}; }
+
+  static constexpr int kMostConflicts = 5;
 };
 
 // An Event about the phase that `stored` was saved with, if it is another than `before`. `why` may be empty.

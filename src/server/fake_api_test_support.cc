@@ -38,16 +38,19 @@ FakeApi::FakeApi(const base::Clock& clock) : clock_(clock) {
 }
 FakeApi::~FakeApi() = default;
 
-std::unique_ptr<kube::Client> FakeApi::new_client() {
+std::unique_ptr<kube::Client> FakeApi::new_client(int attempts) {
   kube::Connection connection;
   connection.server = "http://127.0.0.1:" + std::to_string(server_->port());
   kube::ClientOptions options;
-  options.retry.attempts = 1;
+  options.retry = {.attempts = attempts, .first_delay = std::chrono::milliseconds(1)};
   return std::make_unique<kube::Client>(connection, options);
 }
 
 void FakeApi::answer(net::ServerReply& reply, int status, const Json& body) {
-  reply.send(status, {{"Content-Type", "application/json"}}, body.dump());
+  if (lost_)
+    reply.send(503, {}, "");
+  else
+    reply.send(status, {{"Content-Type", "application/json"}}, body.dump());
 }
 
 void FakeApi::refuse(net::ServerReply& reply, int status, const std::string& reason,
@@ -57,13 +60,25 @@ void FakeApi::refuse(net::ServerReply& reply, int status, const std::string& rea
 }
 
 void FakeApi::handle(const net::ServerRequest& request, net::ServerReply& reply) {
-  if (request_) request_(request);
+  try {
+    if (request_) request_(request);
+  } catch (const base::Error& error) {
+    if (error.code() != base::ErrorCode::kConflict) throw;
+    std::lock_guard lock(mutex_);
+    return refuse(reply, 409, "Conflict", error.message());
+  }
+  if (request.method == "GET" && !query_value(request, "watch").empty()) return watch(request, reply);
+  std::lock_guard lock(mutex_);
+  lost_ = lose_ && lose_(request);
+  carry_out(request, reply);
+  lost_ = false;
+}
+
+void FakeApi::carry_out(const net::ServerRequest& request, net::ServerReply& reply) {
   if (request.path == "/version")
     return answer(reply, 200, {{"gitVersion", "v1.36.0"}, {"major", "1"}, {"minor", "36"}});
   if (request.path == "/api" || request.path == "/apis")
     return answer(reply, 200, {{"kind", "APIGroupDiscoveryList"}, {"items", Json::array()}});
-  if (request.method == "GET" && !query_value(request, "watch").empty()) return watch(request, reply);
-  std::lock_guard lock(mutex_);
   if (request.method == "GET")
     return names_object(request.path) ? get(request, reply, request.path) : list(request, reply);
   if (request.method == "POST") return create(request, reply);

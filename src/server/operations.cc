@@ -53,6 +53,7 @@ std::unique_ptr<Operations::Running> Operations::start(const std::string& name,
   std::unique_ptr<Running> result(new Running(*this, cancel));
   result->namespaces_ = std::move(namespaces);
   result->entry_ = running_.emplace(name, result.get()).first;
+  in_doubt_.erase(name);
   return result;
 }
 
@@ -64,6 +65,16 @@ bool Operations::is_running(const std::string& name) const {
 bool Operations::has_room_for(const std::vector<std::string>& namespaces) const {
   std::lock_guard lock(mutex_);
   return !overlaps(namespaces);
+}
+
+void Operations::doubt(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  in_doubt_.insert(name);
+}
+
+bool Operations::is_in_doubt(const std::string& name) const {
+  std::lock_guard lock(mutex_);
+  return in_doubt_.contains(name);
 }
 
 bool Operations::stop(const std::string& name, StopReason reason) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,12 +53,16 @@ class Operations {
   bool has_room_for(const std::vector<std::string>& namespaces) const;
   // False if no such operation runs here. The first reason stays.
   bool stop(const std::string& name, StopReason reason);
+  // An operation that was claimed, or not: the answer was lost. In doubt until one of that name starts.
+  void doubt(const std::string& name);
+  bool is_in_doubt(const std::string& name) const;
 
  private:
   bool overlaps(const std::vector<std::string>& namespaces) const;  // with mutex_ held
 
   mutable std::mutex mutex_;
   std::map<std::string, Running*> running_;  // guarded by mutex_
+  std::set<std::string> in_doubt_;           // guarded by mutex_
 };
 
 }  // namespace salvor::server

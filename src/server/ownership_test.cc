@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <set>
 #include <thread>
 
 #include "server/backup_controller.h"
@@ -24,8 +25,8 @@ namespace notes = velero::salvor_annotation;
 // What differs between two servers of one cluster.
 struct OtherServer {
   OtherServer(FakeApi& api, ServerOptions& options, const base::Clock& clock, base::Random& random,
-              const std::string& identity)
-      : client(api.new_client()),
+              const std::string& identity, int attempts = 1)
+      : client(api.new_client(attempts)),
         stores(*client, "velero", clock, random, {}),
         events(*client, clock, random, {}, identity),
         presence(*client, "velero", identity, clock, {}),
@@ -326,6 +327,73 @@ TEST_F(OwnershipTest, ARestoreOfADeadServerBeginsAnewAndACancelledOneFails) {
   EXPECT_EQ(phase(resources::kRestores, "cancelled"), "Failed");
   EXPECT_EQ(text(get(resources::kRestores, "cancelled"), {"status", "failureReason"}),
             "the restore was cancelled on request");
+}
+
+bool changes(const net::ServerRequest& request, const std::string& ending) {
+  return request.method == "PATCH" && request.path.ends_with(ending);
+}
+
+TEST_F(OwnershipTest, AClaimWhoseAnswerIsLostIsRecognisedWhenItIsSentAgain) {
+  create_location();
+  create(resources::kBackups, "Backup", "b", {{"storageLocation", "default"}});
+  create(resources::kRestores, "Restore", "r", {{"backupName", "b"}});
+  OtherServer patient(api_, options_, clock_, random_, "patient-server", 3);
+  BackupController backups(patient.context, volumes_);
+  RestoreController restores(patient.context, volumes_);
+  int lost = 0;
+  std::set<std::string> met;
+  api_.lose_answers([&](const net::ServerRequest& request) {
+    const bool first = (changes(request, "/backups/b") || changes(request, "/restores/r")) &&
+                       met.insert(request.path).second;
+    return first && ++lost > 0;
+  });
+  backups.reconcile("b", {});
+  EXPECT_EQ(phase(resources::kBackups, "b"), "Completed");
+  EXPECT_EQ(annotation(resources::kBackups, "b", notes::kRestarts), "");
+  EXPECT_EQ(patient.metrics.value("velero_backup_attempt_total", {{"schedule", ""}}), 1);
+  restores.reconcile("r", {});
+  EXPECT_EQ(phase(resources::kRestores, "r"), "Completed");
+  EXPECT_EQ(annotation(resources::kRestores, "r", notes::kRestarts), "");
+  EXPECT_EQ(lost, 2);
+}
+
+TEST_F(OwnershipTest, AClaimThatItsServerNeverHeardOfIsNotCountedAsTheServersEnd) {
+  create_location();
+  create(resources::kBackups, "Backup", "b", {{"storageLocation", "default"}});
+  int lost = 0;
+  api_.lose_answers(
+      [&](const net::ServerRequest& request) { return changes(request, "/backups/b") && lost++ < 1; });
+  EXPECT_THROW(controller_.reconcile("b", {}), base::Error);
+  ASSERT_EQ(phase(resources::kBackups, "b"), "InProgress") << "it was carried out, only nobody knows";
+  controller_.reconcile("b", {});
+  EXPECT_EQ(phase(resources::kBackups, "b"), "New");
+  controller_.reconcile("b", {});
+  EXPECT_EQ(phase(resources::kBackups, "b"), "Completed");
+  EXPECT_EQ(annotation(resources::kBackups, "b", notes::kRestarts), "");
+}
+
+TEST_F(OwnershipTest, AConflictWithAnothersWriteIsStillAConflict) {
+  create(resources::kBackups, "Backup", "b", Json::object());
+  auto mine = load<velero::Backup>(api_.client(), resources::kBackups, {"velero", "b"});
+  annotate(resources::kBackups, "b", notes::kServer, "other-server");
+  mine->value.metadata.set_annotation(notes::kServer, "this-server");
+  EXPECT_THROW(mine->save_unchanged(api_.client(), resources::kBackups), base::Error);
+  EXPECT_EQ(annotation(resources::kBackups, "b", notes::kServer), "other-server");
+}
+
+TEST_F(OwnershipTest, AnEndThatMeetsConflictsIsWrittenAllTheSame) {
+  create_location();
+  create(resources::kBackups, "Backup", "b", {{"storageLocation", "default"}});
+  int conflicts = 0;
+  api_.on_request([&](const net::ServerRequest& request) {
+    // An API server answers so when too many write one object, whatever version they ask for.
+    if (changes(request, "/backups/b") && request.body.find("\"Completed\"") != std::string::npos &&
+        conflicts++ < 2)
+      base::fail(base::ErrorCode::kConflict, "the object has been modified");
+  });
+  controller_.reconcile("b", {});
+  EXPECT_EQ(conflicts, 3);
+  EXPECT_EQ(phase(resources::kBackups, "b"), "Completed");
 }
 
 }  // namespace

@@ -93,7 +93,10 @@ Controller::Requeue RestoreController::take_over(Stored<velero::Restore>& restor
   const auto owner = value.metadata.annotation(notes::kServer);
   if (owner != context_.presence.identity() && context_.presence.is_alive(owner, cancel))
     return context_.presence.duration() / 3;
-  const int restarts = restarts_of(value) + 1;
+  // What this process claimed without hearing of it brought nobody down.
+  const bool never_ran =
+      owner == context_.presence.identity() && context_.restores.is_in_doubt(value.metadata.name());
+  const int restarts = restarts_of(value) + (never_ran ? 0 : 1);
   const bool cancelled = value.metadata.has_annotation(notes::kCancel);
   if (restarts > kMostRestarts || cancelled) {
     status.failure_reason =
@@ -110,7 +113,7 @@ Controller::Requeue RestoreController::take_over(Stored<velero::Restore>& restor
   logger_.warning("restore \"{}\" was {} when its server ended; it begins anew", value.metadata.name(),
                   status.phase);
   value.metadata.remove_annotation(notes::kServer);
-  value.metadata.set_annotation(notes::kRestarts, std::to_string(restarts));
+  if (restarts > 0) value.metadata.set_annotation(notes::kRestarts, std::to_string(restarts));
   const auto phase_before = status.phase;
   status = {};
   status.phase = phase::kNew;
@@ -156,6 +159,7 @@ Controller::Requeue RestoreController::start(Stored<velero::Restore>& restore,
     restore.save_unchanged(context_.client, kRestores, cancel);
   } catch (const base::Error& error) {
     if (error.code() == base::ErrorCode::kConflict) return std::chrono::milliseconds(100);
+    context_.restores.doubt(name);
     throw;
   }
   announce_phase(context_, restore, phase_before, why);
