@@ -31,7 +31,8 @@ std::string request_url(CommandContext& context, const std::string& kind, const 
     const auto current = velero::DownloadRequest::from_json(object);
     if (!current.status.download_url.empty()) return current.status.download_url;
     if (current.status.phase == velero::phase::kProcessed)
-      base::fail(base::ErrorCode::kNotFound, "file not found");
+      base::fail(base::ErrorCode::kNotFound, "{}",
+                 current.status.message.empty() ? "file not found" : current.status.message);
     if (std::chrono::steady_clock::now() > deadline) {
       base::fail(base::ErrorCode::kTimeout,
                  "timed out after {} waiting for the download URL of {} \"{}\"\nis the server running in "

@@ -86,6 +86,9 @@ void reject(const Context& context, const kube::GroupVersionResource& gvr, const
   } else if (gvr == resources::kPodVolumeBackups || gvr == resources::kPodVolumeRestores) {
     if (!found.empty() && found != phase::kNew) return;
     status = {{"phase", phase::kFailed}, {"message", why}};
+  } else if (gvr == resources::kDownloadRequests || gvr == resources::kServerStatusRequests) {
+    if (found == phase::kProcessed) return;
+    status = {{"phase", phase::kProcessed}, {"message", why}};
   }
   context.logger.error("{} \"{}\" cannot be read: {}", kind, kube::name_of(object), why);
   if (status.is_null()) return;

@@ -237,6 +237,28 @@ TEST_F(ControllersTest, DownloadRequestsGetAUrlAndGoWhenItExpires) {
   EXPECT_THAT(names(resources::kDownloadRequests), IsEmpty());
 }
 
+TEST_F(ControllersTest, RequestsThatAskForWhatIsNotKnownAreToldSo) {
+  create(resources::kDownloadRequests, "DownloadRequest", "field",
+         {{"target", {{"kind", "BackupLog"}, {"name", "b"}, {"part", 2}}}});
+  create(resources::kDownloadRequests, "DownloadRequest", "kind",
+         {{"target", {{"kind", "BackupSecrets"}, {"name", "b"}}}});
+  create(resources::kDownloadRequests, "DownloadRequest", "malformed", {{"target", "b"}});
+  create(resources::kServerStatusRequests, "ServerStatusRequest", "s", {{"verbose", true}});
+  DownloadController downloads(context_);
+  for (const auto* name : {"field", "kind", "malformed"}) downloads.reconcile(name, {});
+  StatusRequestController requests(context_);
+  requests.reconcile("s", {});
+  const auto message = [&](const kube::GroupVersionResource& gvr, const char* name) {
+    EXPECT_EQ(phase(gvr, name), "Processed") << name;
+    return text(get(gvr, name), {"status", "message"});
+  };
+  EXPECT_EQ(message(resources::kDownloadRequests, "field"), "spec.target.part: unknown field");
+  EXPECT_THAT(message(resources::kDownloadRequests, "kind"), HasSubstr("\"BackupSecrets\""));
+  EXPECT_THAT(message(resources::kDownloadRequests, "malformed"), HasSubstr("target"));
+  EXPECT_EQ(message(resources::kServerStatusRequests, "s"), "spec.verbose: unknown field");
+  EXPECT_EQ(text(get(resources::kServerStatusRequests, "s"), {"status", "serverVersion"}), "");
+}
+
 TEST_F(ControllersTest, StatusRequestsAreAnsweredAndRemovedAMinuteLater) {
   create(resources::kServerStatusRequests, "ServerStatusRequest", "s", Json::object());
   StatusRequestController requests(context_);

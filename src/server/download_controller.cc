@@ -1,6 +1,7 @@
 #include "server/download_controller.h"
 
 #include "velero/bucket_layout.h"
+#include "velero/schema_check.h"
 
 namespace salvor::server {
 
@@ -8,8 +9,16 @@ using velero::resources::kDownloadRequests;
 using velero::resources::kServerStatusRequests;
 
 namespace {
+
 constexpr auto kKeepStatus = std::chrono::minutes(1);
+
+// "" when all that the request asks for is known.
+std::string obstacle(const Json& request, const char* kind) {
+  const auto unknown = velero::unknown_spec_fields(request, kind);
+  return unknown.empty() ? "" : fmt::format("{}: unknown field", fmt::join(unknown, ", "));
 }
+
+}  // namespace
 
 std::vector<Controller::Watched> DownloadController::watches() {
   return {names_of(kDownloadRequests)};
@@ -22,8 +31,20 @@ std::string DownloadController::backup_of(const velero::DownloadTarget& target,
   return codec::get_string(restore, {"spec", "backupName"});
 }
 
+Controller::Requeue DownloadController::refuse(Stored<velero::DownloadRequest>& request,
+                                               const std::string& why, const base::CancelToken& cancel) {
+  auto& status = request.value.status;
+  status.phase = velero::phase::kProcessed;
+  status.message = why;
+  status.expiration = now() + context_.options.download_lifetime;
+  save_and_announce(context_, request, kDownloadRequests, cancel, why);
+  return context_.options.download_lifetime;
+}
+
 Controller::Requeue DownloadController::reconcile(const std::string& name, const base::CancelToken& cancel) {
-  auto request = load<velero::DownloadRequest>(context_.client, kDownloadRequests, object(name), cancel);
+  constexpr char kKind[] = "DownloadRequest";
+  auto request =
+      load_valid<velero::DownloadRequest>(context_, kDownloadRequests, kKind, object(name), cancel);
   if (!request || request->value.metadata.being_deleted()) return std::nullopt;
   auto& value = request->value;
   if (value.status.phase == velero::phase::kProcessed) {
@@ -37,7 +58,13 @@ Controller::Requeue DownloadController::reconcile(const std::string& name, const
     context_.client.remove(kDownloadRequests, object(name), "Background", "", cancel);
     return std::nullopt;
   }
-  const auto key = velero::download_key(value.spec.target.kind, value.spec.target.name);
+  if (const auto why = obstacle(request->read, kKind); !why.empty()) return refuse(*request, why, cancel);
+  std::string key;
+  try {
+    key = velero::download_key(value.spec.target.kind, value.spec.target.name);
+  } catch (const base::Error& error) {
+    return refuse(*request, error.message(), cancel);
+  }
   const auto backup = context_.client.require(velero::resources::kBackups,
                                               object(backup_of(value.spec.target, cancel)), cancel);
   const auto location =
@@ -50,7 +77,7 @@ Controller::Requeue DownloadController::reconcile(const std::string& name, const
   value.status.download_url = *url;
   value.status.expiration = now() + context_.options.download_lifetime;
   value.status.phase = velero::phase::kProcessed;
-  request->save(context_.client, kDownloadRequests, cancel);
+  save_and_announce(context_, *request, kDownloadRequests, cancel);
   return context_.options.download_lifetime;
 }
 
@@ -60,8 +87,9 @@ std::vector<Controller::Watched> StatusRequestController::watches() {
 
 Controller::Requeue StatusRequestController::reconcile(const std::string& name,
                                                        const base::CancelToken& cancel) {
+  constexpr char kKind[] = "ServerStatusRequest";
   auto request =
-      load<velero::ServerStatusRequest>(context_.client, kServerStatusRequests, object(name), cancel);
+      load_valid<velero::ServerStatusRequest>(context_, kServerStatusRequests, kKind, object(name), cancel);
   if (!request || request->value.metadata.being_deleted()) return std::nullopt;
   auto& status = request->value.status;
   if (status.phase == velero::phase::kProcessed) {
@@ -72,12 +100,17 @@ Controller::Requeue StatusRequestController::reconcile(const std::string& name,
   }
   status.phase = velero::phase::kProcessed;
   status.processed_timestamp = now();
+  status.message = obstacle(request->read, kKind);
+  if (!status.message.empty()) {
+    save_and_announce(context_, *request, kServerStatusRequests, cancel, status.message);
+    return kKeepStatus;
+  }
   status.server_version = context_.options.version;
   for (const auto* plugin : {"velero.io/pod", "velero.io/pv", "velero.io/service-account"})
     status.plugins.push_back({plugin, "BackupItemAction"});
   for (const auto* plugin : {"salvor.io/filesystem", "velero.io/aws"})
     status.plugins.push_back({plugin, "ObjectStore"});
-  request->save(context_.client, kServerStatusRequests, cancel);
+  save_and_announce(context_, *request, kServerStatusRequests, cancel);
   return kKeepStatus;
 }
 

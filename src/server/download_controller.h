@@ -13,6 +13,9 @@ class DownloadController final : public Controller {
   Requeue reconcile(const std::string& name, const base::CancelToken& cancel) override;
 
  private:
+  // Ends the request without a URL.
+  Requeue refuse(Stored<velero::DownloadRequest>& request, const std::string& why,
+                 const base::CancelToken& cancel);
   std::string backup_of(const velero::DownloadTarget& target, const base::CancelToken& cancel);
 };
 

@@ -1,5 +1,8 @@
 #include "server/pod_volume_controller.h"
 
+#include "server/pod_volume_metrics.h"
+#include "velero/schema_check.h"
+
 namespace salvor::server {
 
 using velero::resources::kPodVolumeBackups;
@@ -12,6 +15,8 @@ constexpr auto kProgressPeriod = std::chrono::seconds(1);
 // A pod's start is no event of the restore; it is looked at again after so long.
 constexpr auto kPodPoll = std::chrono::milliseconds(500);
 constexpr char kAttempts[] = "salvor.io/attempts";
+constexpr char kBackupKind[] = "PodVolumeBackup";
+constexpr char kRestoreKind[] = "PodVolumeRestore";
 
 bool is_open(const std::string& phase) {
   return phase.empty() || phase == phase::kNew;
@@ -48,7 +53,7 @@ class OrderRun {
     status.phase = phase::kInProgress;
     status.start_timestamp = context_.clock.now();
     value.metadata.set_annotation(kAttempts, std::to_string(attempts_of(value.metadata) + 1));
-    stored_.save(context_.client, gvr_, cancel);
+    save_and_announce(context_, stored_, gvr_, cancel);
     try {
       work(value, [&](const velero::DataProgress& now) { report(now, cancel); });
       status.phase = phase::kCompleted;
@@ -58,6 +63,7 @@ class OrderRun {
     }
     if (status.phase != phase::kNew) status.completion_timestamp = context_.clock.now();
     save_at_last(cancel);
+    count_outcome(context_.metrics, context_.options.node_name, value);
   }
 
  private:
@@ -97,7 +103,7 @@ class OrderRun {
         context_,
         [&] {
           try {
-            stored_.save(context_.client, gvr_);
+            save_and_announce(context_, stored_, gvr_, {}, stored_.value.status.message);
           } catch (const base::Error& error) {
             if (error.code() != base::ErrorCode::kNotFound) throw;  // deleted meanwhile
           }
@@ -115,7 +121,7 @@ class OrderRun {
 // An agent that was killed left it.
 template <typename T>
 void take_up(const Context& context, const base::Logger& logger, const kube::GroupVersionResource& gvr,
-             const Json& object) {
+             const Json& object, const base::CancelToken& cancel) {
   Stored<T> stored(object);
   auto& status = stored.value.status;
   const int attempts = attempts_of(stored.value.metadata);
@@ -132,20 +138,46 @@ void take_up(const Context& context, const base::Logger& logger, const kube::Gro
   if (status.phase != phase::kNew) status.completion_timestamp = context.clock.now();
   logger.warning("\"{}\" was left {}: {}", stored.value.metadata.name(),
                  codec::get_string(object, {"status", "phase"}), status.message);
-  stored.save(context.client, gvr);
+  save_and_announce(context, stored, gvr, cancel, status.message);
+  count_outcome(context.metrics, context.options.node_name, stored.value);
 }
 
-// The order, unless there is nothing to do: it is gone, finished, or was cancelled before it began.
+// What cannot be carried out as it is written; "" if there is nothing of that.
+std::string obstacle(const Json& order, const char* kind) {
+  const auto unknown = velero::unknown_spec_fields(order, kind);
+  return unknown.empty() ? "" : fmt::format("{}: unknown field", fmt::join(unknown, ", "));
+}
+
+// The order, unless there is nothing to do: it is gone, finished, was cancelled before it began, or asks for
+// what nobody knows.
 template <typename T>
 std::optional<Stored<T>> unless_settled(const Context& context, const kube::GroupVersionResource& gvr,
-                                        std::optional<Stored<T>> order, const base::CancelToken& cancel) {
+                                        const char* kind, std::optional<Stored<T>> order,
+                                        const base::CancelToken& cancel) {
   if (!order || !is_open(order->value.status.phase) || order->value.metadata.being_deleted())
     return std::nullopt;
-  if (!order->value.spec.cancel) return order;
-  order->value.status.phase = phase::kCanceled;
-  order->value.status.message = "cancelled";
-  order->value.status.completion_timestamp = context.clock.now();
-  order->save(context.client, gvr, cancel);
+  auto& status = order->value.status;
+  status.message = obstacle(order->read, kind);
+  if (!status.message.empty()) {
+    status.phase = phase::kFailed;
+  } else if (order->value.spec.cancel) {
+    status.phase = phase::kCanceled;
+    status.message = "cancelled";
+  } else {
+    return order;
+  }
+  status.completion_timestamp = context.clock.now();
+  // Restores concern all agents until their pod is there; one of them settles it.
+  if constexpr (requires { status.node; }) status.node = context.options.node_name;
+  const auto before = order->phase_before();
+  try {
+    order->save_unchanged(context.client, gvr, cancel);
+  } catch (const base::Error& error) {
+    if (error.code() == base::ErrorCode::kConflict) return std::nullopt;
+    throw;
+  }
+  announce_phase(context, *order, before, status.message);
+  count_outcome(context.metrics, context.options.node_name, order->value);
   return std::nullopt;
 }
 
@@ -159,6 +191,34 @@ Controller::Watched cancellations(const kube::GroupVersionResource& gvr, NodeOrd
           }};
 }
 
+Controller::Watched latency_of_deleted(const Context& context) {
+  return {kPodVolumeBackups, "", [&context](const kube::WatchEvent& event) {
+            const auto& node = context.options.node_name;
+            if (event.type != kube::WatchEvent::Type::kDeleted ||
+                codec::get_string(event.object, {"spec", "node"}) != node)
+              return;
+            try {
+              forget_latency(context.metrics, node, velero::PodVolumeBackup::from_json(event.object));
+            } catch (const base::Error&) {
+              // One that nobody could read was not carried out either.
+            }
+          }};
+}
+
+// From the moment in which the node takes notice of an order until it is through with it.
+class Queued {
+ public:
+  explicit Queued(const Context& context) : context_(context) {
+    count_enqueued(context_.metrics, context_.options.node_name);
+  }
+  ~Queued() { count_dequeued(context_.metrics, context_.options.node_name); }
+  Queued(const Queued&) = delete;
+  Queued& operator=(const Queued&) = delete;
+
+ private:
+  const Context& context_;
+};
+
 }  // namespace
 
 std::vector<Controller::Watched> PodVolumeBackupController::watches() {
@@ -167,25 +227,28 @@ std::vector<Controller::Watched> PodVolumeBackupController::watches() {
                      return codec::get_string(object, {"spec", "node"}) == context_.options.node_name &&
                             is_open(codec::get_string(object, {"status", "phase"}));
                    }),
-          cancellations(kPodVolumeBackups, orders_)};
+          cancellations(kPodVolumeBackups, orders_), latency_of_deleted(context_)};
 }
 
 void PodVolumeBackupController::recover(const base::CancelToken& cancel) {
+  init_pod_volume_metrics(context_.metrics, context_.options.node_name);
   for (const auto& object : context_.client.list(kPodVolumeBackups, context_.options.name_space, {}, cancel))
     if (codec::get_string(object, {"spec", "node"}) == context_.options.node_name &&
         was_left_in_the_middle(codec::get_string(object, {"status", "phase"})))
-      take_up<velero::PodVolumeBackup>(context_, logger_, kPodVolumeBackups, object);
+      take_up<velero::PodVolumeBackup>(context_, logger_, kPodVolumeBackups, object, cancel);
 }
 
 Controller::Requeue PodVolumeBackupController::reconcile(const std::string& name,
                                                          const base::CancelToken& cancel) {
   const auto pending = [&] {
-    auto order = load<velero::PodVolumeBackup>(context_.client, kPodVolumeBackups, object(name), cancel);
+    auto order =
+        load_valid<velero::PodVolumeBackup>(context_, kPodVolumeBackups, kBackupKind, object(name), cancel);
     if (order && order->value.spec.node != context_.options.node_name) order.reset();
-    return unless_settled(context_, kPodVolumeBackups, std::move(order), cancel);
+    return unless_settled(context_, kPodVolumeBackups, kBackupKind, std::move(order), cancel);
   };
   auto backup = pending();
   if (!backup) return std::nullopt;
+  const Queued queued(context_);
   const auto place = orders_.take(name, volume_key(backup->value), cancel);
   backup = pending();  // it may have been cancelled while it waited
   if (!backup) return std::nullopt;
@@ -209,7 +272,7 @@ void PodVolumeRestoreController::recover(const base::CancelToken& cancel) {
   for (const auto& object : context_.client.list(kPodVolumeRestores, context_.options.name_space, {}, cancel))
     if (codec::get_string(object, {"status", "node"}) == context_.options.node_name &&
         was_left_in_the_middle(codec::get_string(object, {"status", "phase"})))
-      take_up<velero::PodVolumeRestore>(context_, logger_, kPodVolumeRestores, object);
+      take_up<velero::PodVolumeRestore>(context_, logger_, kPodVolumeRestores, object, cancel);
 }
 
 bool PodVolumeRestoreController::is_ready(const velero::PodVolumeRestore& restore,
@@ -232,9 +295,10 @@ bool PodVolumeRestoreController::is_ready(const velero::PodVolumeRestore& restor
 Controller::Requeue PodVolumeRestoreController::reconcile(const std::string& name,
                                                           const base::CancelToken& cancel) {
   const auto pending = [&] {
-    return unless_settled(
-        context_, kPodVolumeRestores,
-        load<velero::PodVolumeRestore>(context_.client, kPodVolumeRestores, object(name), cancel), cancel);
+    return unless_settled(context_, kPodVolumeRestores, kRestoreKind,
+                          load_valid<velero::PodVolumeRestore>(context_, kPodVolumeRestores, kRestoreKind,
+                                                               object(name), cancel),
+                          cancel);
   };
   auto restore = pending();
   if (!restore) return std::nullopt;

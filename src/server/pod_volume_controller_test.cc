@@ -13,12 +13,15 @@ namespace {
 using namespace std::chrono_literals;
 namespace resources = velero::resources;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::UnorderedElementsAre;
 
 class PodVolumeControllerTest : public ::testing::Test {
  protected:
   PodVolumeControllerTest() {
     options_.node_name = "node1";
     options_.node_agent_only = true;
+    declare_velero_metrics(metrics_);
   }
 
   void order(const std::string& name, const std::string& phase = "", const std::string& claim = "",
@@ -74,6 +77,89 @@ TEST_F(PodVolumeControllerTest, AnOrderThatAKilledAgentLeftIsStartedAgainAndNotF
   EXPECT_EQ(state("left").status.phase, "Completed");
   EXPECT_EQ(state("left").status.snapshot_id, "abc");
   EXPECT_EQ(state("left").metadata.annotation("salvor.io/attempts"), "2");
+}
+
+TEST_F(PodVolumeControllerTest, CountsWhatItsNodeIsGivenMovesAndHowLongItTakes) {
+  for (const auto* name : {"good", "bad", "late"}) order(name);
+  api_.client().patch(resources::kPodVolumeBackups, {"velero", "late"}, kube::PatchType::kMerge,
+                      {{"spec", {{"cancel", true}}}});
+  api_.client().patch(
+      resources::kPodVolumeBackups, {"velero", "good"}, kube::PatchType::kMerge,
+      {{"metadata", {{"ownerReferences", Json::array({{{"kind", "Backup"}, {"name", "nightly"}}})}}},
+       {"spec", {{"backupStorageLocation", "default"}, {"uploaderType", "restic"}}}});
+  volumes_.back_up_pod_volume = [&](velero::PodVolumeBackup& backup, const VolumeServices::Progress&,
+                                    const base::CancelToken&) {
+    clock_.advance(90s);
+    if (backup.metadata.name() == "bad") base::fail(base::ErrorCode::kInternal, "disk on fire");
+  };
+  PodVolumeBackupController agent(context_, volumes_, orders_);
+  agent.recover({});
+  const Metrics::Labels node{{"node", "node1"}};
+  EXPECT_THAT(metrics_.text(), HasSubstr("podVolume_data_upload_failure_total{node=\"node1\"} 0"));
+  for (const auto* name : {"good", "bad", "late"}) agent.reconcile(name, {});
+  const std::map<std::string, double> expected = {
+      {"podVolume_pod_volume_backup_enqueue_count", 2}, {"podVolume_pod_volume_backup_dequeue_count", 2},
+      {"podVolume_data_upload_success_total", 1},       {"podVolume_data_upload_failure_total", 1},
+      {"podVolume_data_upload_cancel_total", 1},        {"podVolume_data_download_success_total", 0}};
+  for (const auto& [name, value] : expected) EXPECT_EQ(metrics_.value(name, node), value) << name;
+  const std::string series =
+      "{backupName=\"velero/nightly\",node=\"node1\",operation=\"good-default-shop-restic-backup\","
+      "pod_volume_backup=\"good\"";
+  const std::string latency = "podVolume_pod_volume_operation_latency_seconds";
+  EXPECT_THAT(metrics_.text(), HasSubstr(latency + "_gauge" + series + "} 90\n"));
+  EXPECT_THAT(metrics_.text(), HasSubstr(latency + "_bucket" + series + ",le=\"60\"} 0\n"));
+  EXPECT_THAT(metrics_.text(), HasSubstr(latency + "_bucket" + series + ",le=\"300\"} 1\n"));
+  const kube::WatchEvent gone{kube::WatchEvent::Type::kDeleted, state("good").to_json()};
+  for (const auto& watch : agent.watches()) watch.handle(gone);
+  EXPECT_THAT(metrics_.text(), Not(HasSubstr("pod_volume_backup=\"good\"")));
+}
+
+TEST_F(PodVolumeControllerTest, EachChangeOfAnOrdersPhaseIsAnEvent) {
+  order("good");
+  order("bad");
+  order("left", "InProgress", "", 1);
+  volumes_.back_up_pod_volume = [](velero::PodVolumeBackup& backup, const VolumeServices::Progress&,
+                                   const base::CancelToken&) {
+    if (backup.metadata.name() == "bad") base::fail(base::ErrorCode::kInternal, "disk on fire");
+  };
+  PodVolumeBackupController agent(context_, volumes_, orders_);
+  agent.recover({});
+  agent.reconcile("good", {});
+  agent.reconcile("bad", {});
+  std::vector<std::string> recorded;
+  for (const auto& event : api_.client().list(kube::resources::kEvents, "velero"))
+    recorded.push_back(fmt::format("{} {} {} {}", codec::get_string(event, {"involvedObject", "name"}),
+                                   codec::get_string(event, {"type"}), codec::get_string(event, {"reason"}),
+                                   codec::get_string(event, {"message"})));
+  EXPECT_THAT(
+      recorded,
+      UnorderedElementsAre(
+          "left Normal New left is New: found in the middle by a node agent that started, "
+          "to be started again",
+          "good Normal InProgress good is InProgress", "good Normal Completed good is Completed",
+          "bad Normal InProgress bad is InProgress", "bad Warning Failed bad is Failed: disk on fire"));
+}
+
+TEST_F(PodVolumeControllerTest, FieldsThatTheAgentDoesNotKnowFailTheOrderWithTheirPath) {
+  order("odd");
+  api_.client().patch(resources::kPodVolumeBackups, {"velero", "odd"}, kube::PatchType::kMerge,
+                      {{"spec", {{"priority", "high"}, {"pod", {{"cluster", "east"}}}}}});
+  velero::PodVolumeRestore restore;
+  restore.metadata = velero::ObjectMeta("velero", "odd");
+  auto object = restore.to_json();
+  object["spec"]["overwrite"] = true;
+  api_.client().create(resources::kPodVolumeRestores, object);
+  PodVolumeBackupController backups(context_, volumes_, orders_);
+  PodVolumeRestoreController restores(context_, volumes_, orders_);
+  backups.reconcile("odd", {});
+  restores.reconcile("odd", {});
+  EXPECT_EQ(state("odd").status.phase, "Failed");
+  EXPECT_EQ(state("odd").status.message, "spec.pod.cluster, spec.priority: unknown field");
+  const auto refused = velero::PodVolumeRestore::from_json(
+      api_.client().require(resources::kPodVolumeRestores, {"velero", "odd"}));
+  EXPECT_EQ(refused.status.phase, "Failed");
+  EXPECT_EQ(refused.status.message, "spec.overwrite: unknown field");
+  EXPECT_EQ(metrics_.value("podVolume_data_download_failure_total", {{"node", "node1"}}), 1);
 }
 
 TEST_F(PodVolumeControllerTest, AnOrderThatEndedThreeAgentsHasFailed) {

@@ -67,6 +67,15 @@ Json hook_status() {
 Json data_progress() {
   return object({{"totalBytes", large_integer()}, {"bytesDone", large_integer()}});
 }
+Json object_reference() {
+  return object({{"apiVersion", text()},
+                 {"fieldPath", text()},
+                 {"kind", text()},
+                 {"name", text()},
+                 {"namespace", text()},
+                 {"resourceVersion", text()},
+                 {"uid", text()}});
+}
 Json selector() {
   return object(
       {{"matchLabels", {{"type", "object"}, {"additionalProperties", text()}}},
@@ -342,7 +351,10 @@ Kind download_request() {
           "downloadrequest",
           {},
           object({{"target", std::move(target)}}, {"target"}),
-          object({{"phase", choice({"New", "Processed"})}, {"downloadURL", text()}, {"expiration", time()}})};
+          object({{"phase", choice({"New", "Processed"})},
+                  {"downloadURL", text()},
+                  {"expiration", time()},
+                  {"message", text()}})};
 }
 
 Json pod_volume_phases() {
@@ -352,7 +364,7 @@ Json pod_volume_phases() {
 
 Kind pod_volume_backup() {
   Json spec = object({{"node", text()},
-                      {"pod", anything()},
+                      {"pod", object_reference()},
                       {"volume", text()},
                       {"backupStorageLocation", text()},
                       {"repoIdentifier", text()},
@@ -385,7 +397,7 @@ Kind pod_volume_backup() {
 
 Kind pod_volume_restore() {
   Json spec =
-      object({{"pod", anything()},
+      object({{"pod", object_reference()},
               {"volume", text()},
               {"backupStorageLocation", text()},
               {"repoIdentifier", text()},
@@ -446,10 +458,11 @@ Kind server_status_request() {
           "serverstatusrequests",
           "serverstatusrequest",
           {"ssr"},
-          anything(),
+          object(Json::object()),
           object({{"phase", choice({"New", "Processed"})},
                   {"processedTimestamp", time()},
                   {"serverVersion", text()},
+                  {"message", text()},
                   {"plugins", list_of(object({{"kind", text()}, {"name", text()}}, {"kind", "name"}))}})};
 }
 

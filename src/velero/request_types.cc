@@ -36,6 +36,7 @@ struct Fields<DownloadRequestStatus> {
     field("phase", value.phase);
     field("downloadURL", value.download_url);
     field("expiration", value.expiration);
+    field("message", value.message);
   }
 };
 
@@ -59,6 +60,7 @@ struct Fields<ServerStatusRequestStatus> {
     field("processedTimestamp", value.processed_timestamp);
     field("serverVersion", value.server_version);
     field("plugins", value.plugins);
+    field("message", value.message);
   }
 };
 

@@ -56,6 +56,7 @@ struct DownloadRequestStatus {
   std::string phase;  // New, Processed
   std::string download_url;
   std::optional<base::Time> expiration;
+  std::string message;  // Salvor's own: why there is no URL
 };
 struct DownloadRequest {
   ObjectMeta metadata;
@@ -75,6 +76,7 @@ struct ServerStatusRequestStatus {
   std::optional<base::Time> processed_timestamp;
   std::string server_version;
   std::vector<PluginInfo> plugins;
+  std::string message;  // Salvor's own: why nothing is told
 };
 struct ServerStatusRequest {
   ObjectMeta metadata;
