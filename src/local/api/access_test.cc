@@ -247,6 +247,40 @@ TEST_F(Access, AClusterRoleReachesAsFarAsItsBinding) {
   robot->list(resources::kNodes, "");
 }
 
+TEST_F(Access, TheDefaultRolesAreThereAndTakeInWhatIsLabelledForThem) {
+  const auto bind = [&](const std::string& role) {
+    Json binding = named("RoleBinding", role);
+    binding["apiVersion"] = "rbac.authorization.k8s.io/v1";
+    binding["roleRef"] = {{"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "ClusterRole"}, {"name", role}};
+    binding["subjects"] =
+        Json::array({{{"kind", "ServiceAccount"}, {"name", "robot"}, {"namespace", "default"}}});
+    admin_.create(kBindings, binding);
+  };
+  const auto robot = client_with(token());
+  bind("view");
+  robot->list(resources::kPods, "default");
+  EXPECT_THAT(refused([&] { robot->list(resources::kSecrets, "default"); }),
+              testing::HasSubstr("is forbidden"));
+  const auto make = [&] { robot->create(resources::kConfigMaps, named("ConfigMap", "made")); };
+  EXPECT_THAT(refused(make), testing::HasSubstr("is forbidden"));
+  bind("edit");
+  make();
+  robot->list(resources::kSecrets, "default");
+  EXPECT_THAT(refused([&] { robot->list(kRoles, "default"); }), testing::HasSubstr("is forbidden"));
+
+  const kube::GroupVersionResource toys{"example.com", "v1", "toys"};
+  EXPECT_THAT(refused([&] { robot->list(toys, "default"); }), testing::HasSubstr("is forbidden"));
+  admin_.create(
+      kClusterRoles,
+      {{"apiVersion", "rbac.authorization.k8s.io/v1"},
+       {"kind", "ClusterRole"},
+       {"metadata",
+        {{"name", "toys"}, {"labels", {{"rbac.authorization.k8s.io/aggregate-to-view", "true"}}}}},
+       {"rules",
+        Json::array({{{"apiGroups", {"example.com"}}, {"resources", {"toys"}}, {"verbs", {"list"}}}})}});
+  EXPECT_THAT(refused([&] { robot->list(toys, "default"); }), testing::HasSubstr("could not find"));
+}
+
 TEST_F(Access, ReviewsAndImpersonationTellWhatAnAccountMay) {
   allow("default",
         Json::array({{{"apiGroups", {"apps"}}, {"resources", {"deployments"}}, {"verbs", {"get"}}}}));

@@ -1,5 +1,6 @@
 #include "local/api/first_objects.h"
 
+#include "local/api/default_roles.h"
 #include "local/api/json_paths.h"
 
 namespace salvor::local {
@@ -59,6 +60,7 @@ void create_roles(FirstObjects& first) {
                                  {{"verbs", create},
                                   {"apiGroups", {"authentication.k8s.io"}},
                                   {"resources", {"selfsubjectreviews"}}}}));
+  for (Json& role : default_roles()) first.ensure(kRbac, "clusterroles", "", std::move(role));
 }
 
 }  // namespace

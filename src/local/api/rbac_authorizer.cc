@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "base/text.h"
+#include "kube/object.h"
+#include "kube/selector.h"
 #include "local/api/json_paths.h"
 
 namespace salvor::local {
@@ -50,6 +53,14 @@ void visit_objects(StateStore& store, const char* resource,
   });
 }
 
+bool selects(const Json& selector, const Json& object) {
+  try {
+    return kube::LabelSelector::from_json(selector).matches(kube::labels_of(object));
+  } catch (const base::Error&) {
+    return false;  // what is no selector must not take everybody's rights away
+  }
+}
+
 std::string with_subresource(const AccessRequest& request) {
   return request.subresource.empty() ? request.resource : request.resource + "/" + request.subresource;
 }
@@ -88,14 +99,33 @@ std::shared_ptr<const RbacAuthorizer::Grants> RbacAuthorizer::grants() {
   return grants_;
 }
 
-std::shared_ptr<const RbacAuthorizer::Grants> RbacAuthorizer::load() const {
-  std::map<std::string, Rules> roles;  // "Role:NAMESPACE/NAME", "ClusterRole:/NAME"
-  for (const char* resource : {kRoles, kClusterRoles}) {
-    visit_objects(store_, resource, [&](const StoredView& row, const Json& role) {
-      roles[fmt::format("{}:{}/{}", resource == kRoles ? "Role" : "ClusterRole", row.name_space, row.name)] =
-          std::make_shared<const std::vector<AccessRule>>(rules_in(role));
-    });
+// "Role:NAMESPACE/NAME" and "ClusterRole:/NAME".
+std::map<std::string, RbacAuthorizer::Rules> RbacAuthorizer::load_roles() const {
+  std::map<std::string, Rules> roles;
+  visit_objects(store_, kRoles, [&](const StoredView& row, const Json& role) {
+    roles[fmt::format("Role:{}/{}", row.name_space, row.name)] =
+        std::make_shared<const std::vector<AccessRule>>(rules_in(role));
+  });
+  std::vector<Json> cluster_roles;
+  visit_objects(store_, kClusterRoles,
+                [&](const StoredView&, const Json& role) { cluster_roles.push_back(role); });
+  for (const Json& role : cluster_roles) {
+    auto rules = rules_in(role);
+    for (const Json& selector : value_at(role, "aggregationRule.clusterRoleSelectors")) {
+      for (const Json& other : cluster_roles) {
+        if (!selects(selector, other)) continue;
+        const auto more = rules_in(other);
+        rules.insert(rules.end(), more.begin(), more.end());
+      }
+    }
+    roles["ClusterRole:/" + kube::name_of(role)] =
+        std::make_shared<const std::vector<AccessRule>>(std::move(rules));
   }
+  return roles;
+}
+
+std::shared_ptr<const RbacAuthorizer::Grants> RbacAuthorizer::load() const {
+  const auto roles = load_roles();
   auto grants = std::make_shared<Grants>();
   for (const char* resource : {kRoleBindings, kClusterRoleBindings}) {
     visit_objects(store_, resource, [&](const StoredView& row, const Json& binding) {

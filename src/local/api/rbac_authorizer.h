@@ -44,6 +44,7 @@ class RbacAuthorizer {
   std::shared_ptr<const Grants> grants();
   std::int64_t last_change() const;
   std::shared_ptr<const Grants> load() const;
+  std::map<std::string, Rules> load_roles() const;
 
   StateStore& store_;
   std::mutex mutex_;
