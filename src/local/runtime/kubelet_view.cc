@@ -84,6 +84,9 @@ void KubeletView::show(const std::string& pod_uid, const fs::path& plugin_and_na
   std::lock_guard lock(mutex_);
   if (shown_[pod_uid].contains(target)) return;
   fs::create_directories(target);
+  // As kubelet's: root's and its group's only.
+  fs::permissions(directory_ / "pods" / pod_uid,
+                  fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec);
   inside([&] { mount_or_throw(source, target, MS_BIND | MS_REC); });
   shown_[pod_uid].insert(target);
 }

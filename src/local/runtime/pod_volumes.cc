@@ -65,6 +65,13 @@ fs::path kubelet_name(std::string_view plugin, const std::string& name) {
   return fs::path(fmt::format("kubernetes.io~{}", plugin)) / name;
 }
 
+bool has_token(const Json& volume) {
+  const Json* sources = find(volume, {"projected", "sources"});
+  if (sources == nullptr || !sources->is_array()) return false;
+  return std::any_of(sources->begin(), sources->end(),
+                     [](const Json& source) { return source.contains("serviceAccountToken"); });
+}
+
 // The user that all containers run as; nullopt when they differ or one does not say.
 std::optional<uid_t> common_user(const Json& pod) {
   const Json* general = find(pod, {"spec", "securityContext", "runAsUser"});
@@ -165,37 +172,65 @@ PodVolume PodVolumes::prepare_one(const Json& pod, const Json& volume, const bas
   return file_volume(pod, volume, cancel);
 }
 
-// Those whose files are written here.
-PodVolume PodVolumes::file_volume(const Json& pod, const Json& volume, const base::CancelToken& cancel) {
-  const std::string name = get_string(volume, {"name"});
+std::string PodVolumes::file_plugin(const Json& volume) {
+  for (const auto& [member, plugin] :
+       {std::pair{"configMap", "configmap"}, std::pair{"secret", "secret"},
+        std::pair{"projected", "projected"}, std::pair{"downwardAPI", "downward-api"}}) {
+    if (volume.contains(member)) return plugin;
+  }
+  return "";
+}
+
+PodVolumes::Files PodVolumes::files_of(const Json& pod, const Json& volume, const base::CancelToken& cancel) {
   const std::string name_space = kube::namespace_of(pod);
   Files files;
-  std::string plugin;
   const auto mode_of = [](const Json& source) { return source.value("defaultMode", 0644); };
   if (const Json* source = find(volume, {"configMap"})) {
-    plugin = "configmap";
     add_object_files(kube::resources::kConfigMaps, name_space, get_string(*source, {"name"}), *source,
                      mode_of(*source), files, cancel);
   } else if (const Json* secret = find(volume, {"secret"})) {
-    plugin = "secret";
     add_object_files(kube::resources::kSecrets, name_space, get_string(*secret, {"secretName"}), *secret,
                      mode_of(*secret), files, cancel);
   } else if (const Json* projected = find(volume, {"projected"})) {
-    plugin = "projected";
     for (const auto& part : projected->value("sources", Json::array())) {
       add_projected(pod, part, mode_of(*projected), files, cancel);
     }
   } else if (const Json* downward = find(volume, {"downwardAPI"})) {
-    plugin = "downward-api";
     add_projected(pod, {{"downwardAPI", *downward}}, mode_of(*downward), files, cancel);
-  } else {
+  }
+  return files;
+}
+
+// Those whose files are written here.
+PodVolume PodVolumes::file_volume(const Json& pod, const Json& volume, const base::CancelToken& cancel) {
+  const std::string plugin = file_plugin(volume), name = get_string(volume, {"name"});
+  if (plugin.empty()) {
     std::string kind = "none";
     for (const auto& [key, value] : volume.items()) kind = key != "name" ? key : kind;
     fail(ErrorCode::kUnsupported, "volumes of kind \"{}\" cannot be mounted on this machine", kind);
   }
   const fs::path path = directory(pod, plugin, name);
-  write_versioned(path, files);
+  write_versioned(path, files_of(pod, volume, cancel));
   return {path, false, kubelet_name(plugin, name)};
+}
+
+// A file is this entry of the volume's directory, or below it.
+bool PodVolumes::is_of(const Files& files, const std::string& entry) {
+  return std::any_of(files.begin(), files.end(), [&](const auto& file) {
+    return file.first == entry || file.first.starts_with(entry + "/");
+  });
+}
+
+bool PodVolumes::is_current(const fs::path& directory, const Files& files) {
+  for (const auto& [name, file] : files) {
+    if (base::read_file_if_exists(directory / "..data" / name) != file.content) return false;
+  }
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with("..") && !is_of(files, name)) return false;
+  }
+  return true;
 }
 
 // As kubelet's atomic writer: files in a versioned directory, "..data" points at it, names point through
@@ -217,6 +252,10 @@ void PodVolumes::write_versioned(const fs::path& directory, const Files& files) 
     const std::string top = name.substr(0, name.find('/'));
     if (!fs::exists(fs::symlink_status(directory / top)))
       fs::create_symlink(fs::path("..data") / top, directory / top);
+  }
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with("..") && !is_of(files, name)) fs::remove(entry.path(), ignored);
   }
   const fs::path next = directory / "..data_next";
   fs::remove(next, ignored);
@@ -295,10 +334,7 @@ void PodVolumes::add_projected(const Json& pod, const Json& source, int mode, Fi
                                const base::CancelToken& cancel) {
   const std::string name_space = kube::namespace_of(pod);
   if (const Json* map = find(source, {"configMap"})) {
-    Json part = *map;
-    // Written by a controller that a single machine does not have; without it a pod must still start.
-    if (get_string(part, {"name"}) == "kube-root-ca.crt") part["optional"] = true;
-    add_object_files(kube::resources::kConfigMaps, name_space, get_string(part, {"name"}), part, mode, files,
+    add_object_files(kube::resources::kConfigMaps, name_space, get_string(*map, {"name"}), *map, mode, files,
                      cancel);
   } else if (const Json* secret = find(source, {"secret"})) {
     add_object_files(kube::resources::kSecrets, name_space, get_string(*secret, {"name"}), *secret, mode,
@@ -362,9 +398,21 @@ std::optional<std::chrono::seconds> PodVolumes::renew_tokens(const Json& pod,
   const auto life = token_life(pod);
   if (!life) return life;
   for (const auto& volume : pod.at("spec").value("volumes", Json::array())) {
-    if (volume.contains("projected")) give_to_group_of(pod, file_volume(pod, volume, cancel));
+    if (has_token(volume)) give_to_group_of(pod, file_volume(pod, volume, cancel));
   }
   return life;
+}
+
+void PodVolumes::refresh(const Json& pod, const base::CancelToken& cancel) {
+  for (const auto& volume : pod.at("spec").value("volumes", Json::array())) {
+    const std::string plugin = file_plugin(volume);
+    if (plugin.empty() || has_token(volume)) continue;
+    const fs::path path = directory(pod, plugin, get_string(volume, {"name"}));
+    const Files files = files_of(pod, volume, cancel);
+    if (is_current(path, files)) continue;
+    write_versioned(path, files);
+    give_to_group_of(pod, {path, false, {}});
+  }
 }
 
 void PodVolumes::remove(const std::string& pod_uid) {

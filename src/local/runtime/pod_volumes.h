@@ -35,6 +35,9 @@ class PodVolumes {
   // the pod has none.
   std::optional<std::chrono::seconds> renew_tokens(const codec::Json& pod,
                                                    const base::CancelToken& cancel = {});
+  // Brings volumes of ConfigMaps, Secrets and fields to what the API says now, in place. Those with tokens
+  // are renew_tokens' work.
+  void refresh(const codec::Json& pod, const base::CancelToken& cancel = {});
   // How long the tokens of a pod are good before they are to be renewed; nullopt: it has none.
   static std::optional<std::chrono::seconds> token_life(const codec::Json& pod);
   // Removes what prepare made; the directories of PersistentVolumes and hostPaths stay.
@@ -61,7 +64,12 @@ class PodVolumes {
                      const base::CancelToken& cancel);
   void add_token(const codec::Json& pod, const codec::Json& source, int mode, Files& files,
                  const base::CancelToken& cancel);
+  static bool is_of(const Files& files, const std::string& entry);
+  static bool is_current(const std::filesystem::path& directory, const Files& files);
   static void write_versioned(const std::filesystem::path& directory, const Files& files);
+  // "configmap", ...; empty: not a volume whose files are written here.
+  static std::string file_plugin(const codec::Json& volume);
+  Files files_of(const codec::Json& pod, const codec::Json& volume, const base::CancelToken& cancel);
   PodVolume file_volume(const codec::Json& pod, const codec::Json& volume, const base::CancelToken& cancel);
   void give_to_group_of(const codec::Json& pod, const PodVolume& volume);
   std::filesystem::path directory(const codec::Json& pod, std::string_view plugin,

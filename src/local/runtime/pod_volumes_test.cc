@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "local/api/api_server.h"
 
@@ -27,6 +28,10 @@ class PodVolumesTest : public testing::Test {
                     {{"apiVersion", "v1"},
                      {"kind", "ServiceAccount"},
                      {"metadata", {{"name", "robot"}, {"namespace", "default"}}}});
+    // Made by a thread of the server.
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (!client_->get(kube::resources::kConfigMaps, {"default", "kube-root-ca.crt"}))
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "no kube-root-ca.crt within 20 s";
     view_.emplace(directory_.path() / "view", directory_.path() / "kubelet");
     volumes_.emplace(*client_, directory_.path() / "kubelet" / "pods", *view_);
   }
@@ -78,6 +83,32 @@ TEST_F(PodVolumesTest, TokensAreRenewedInPlace) {
   Json without = pod;
   without["spec"].erase("volumes");
   EXPECT_EQ(PodVolumes::token_life(without), std::nullopt);
+}
+
+TEST_F(PodVolumesTest, ChangedConfigMapsAndSecretsReachARunningPod) {
+  const auto map = [&](const Json& data) {
+    return Json{{"apiVersion", "v1"},
+                {"kind", "ConfigMap"},
+                {"metadata", {{"name", "settings"}, {"namespace", "default"}}},
+                {"data", data}};
+  };
+  client_->create(kube::resources::kConfigMaps, map({{"a", "1"}, {"b", "2"}}));
+  Json pod = create_pod("p");
+  pod["spec"]["volumes"] = Json::array({{{"name", "v"}, {"configMap", {{"name", "settings"}}}}});
+  const fs::path directory = volumes_->prepare(pod).at("v").path;
+  const ino_t inode = status_of(directory).st_ino;
+  const fs::path version = fs::read_symlink(directory / "..data");
+  volumes_->refresh(pod);
+  EXPECT_EQ(fs::read_symlink(directory / "..data"), version);  // nothing changed, nothing was written
+  client_->remove(kube::resources::kConfigMaps, {"default", "settings"});
+  EXPECT_THROW(volumes_->refresh(pod), base::Error);
+  EXPECT_EQ(base::read_file(directory / "a"), "1");
+  client_->create(kube::resources::kConfigMaps, map({{"a", "changed"}, {"c", "3"}}));
+  volumes_->refresh(pod);
+  EXPECT_EQ(base::read_file(directory / "a"), "changed");
+  EXPECT_EQ(base::read_file(directory / "c"), "3");
+  EXPECT_FALSE(fs::exists(fs::symlink_status(directory / "b")));
+  EXPECT_EQ(status_of(directory).st_ino, inode);
 }
 
 TEST_F(PodVolumesTest, TokensAreReadableByWhoeverThePodRunsAs) {

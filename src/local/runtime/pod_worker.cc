@@ -16,6 +16,7 @@ using codec::get_string;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+constexpr auto kRefreshVolumes = std::chrono::minutes(1);  // as kubelet's
 constexpr auto kRetryTokens = std::chrono::seconds(30);
 constexpr auto kRetry = std::chrono::milliseconds(500);
 
@@ -145,6 +146,7 @@ void PodWorker::run_pod() {
     take_events();
     if (prepare()) {
       renew_tokens();
+      refresh_volumes();
       drive();
       run_probes();
     }
@@ -251,6 +253,19 @@ void PodWorker::renew_tokens() {
   } catch (const std::exception& error) {
     logger_.warning("tokens not renewed: {}", base::describe(error));
     renew_tokens_at_ = steady_clock::now() + kRetryTokens;
+  }
+}
+
+void PodWorker::refresh_volumes() {
+  const SteadyTime now = steady_clock::now();
+  if (now < refresh_volumes_at_) return;
+  const bool first = refresh_volumes_at_ == SteadyTime{};  // they were written a moment ago
+  refresh_volumes_at_ = now + kRefreshVolumes;
+  if (first) return;
+  try {
+    context_.volumes.refresh(current_pod(), context_.cancel);
+  } catch (const std::exception& error) {
+    logger_.debug("volumes not refreshed: {}", base::describe(error));
   }
 }
 

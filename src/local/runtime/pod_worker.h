@@ -91,6 +91,7 @@ class PodWorker {
   void start(ContainerRecord& record);
   void schedule_restart(ContainerRecord& record);
   void renew_tokens();
+  void refresh_volumes();
   void run_probes();
   std::string phase() const;
   void publish();
@@ -123,7 +124,7 @@ class PodWorker {
   // The thread's own.
   std::map<std::string, PodVolume> volumes_;
   std::shared_ptr<void> api_access_;  // the API server's hold on the sandbox's listener, by its deleter
-  SteadyTime renew_tokens_at_ = SteadyTime::max();
+  SteadyTime renew_tokens_at_ = SteadyTime::max(), refresh_volumes_at_{};
   bool ready_to_start_ = false;
   SteadyTime retry_at_{};
   std::string problem_;
