@@ -89,7 +89,8 @@ struct UpFlags {
         ->type_name("duration");
     app.add_flag("--foreground", foreground, "Stay in the foreground, log to standard error.");
     app.add_flag("--no-pods", no_pods, "Run no pods: they stay Pending. Then root is not needed.");
-    app.add_flag("--no-server", no_server, "Run the API server and pods only, no backup server.");
+    app.add_flag("--no-server", no_server,
+                 "Run the API server and pods only, no backup server: for one that runs in a pod.");
   }
 };
 
