@@ -27,6 +27,11 @@
 #include "kube/kubeconfig.h"
 #include "kube/object.h"
 
+namespace salvor::net {
+struct HttpRequest;
+struct HttpResponse;
+}  // namespace salvor::net
+
 namespace salvor::kube {
 
 class StatusError : public base::Error {
@@ -87,6 +92,9 @@ struct ClientOptions {
   double queries_per_second = 0;  // 0: unlimited
   std::string user_agent = "salvor";
   base::Random* random = nullptr;  // for backoff; outlives the client; null: the system's
+  // Carries requests, but for watches and exec, to a server in this process instead of over a connection: for
+  // simulations. From any thread.
+  std::function<net::HttpResponse(const net::HttpRequest&)> carrier = nullptr;
 };
 
 class Client {

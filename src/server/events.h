@@ -19,9 +19,14 @@ class EventRecorder {
                 std::string host)
       : client_(client), clock_(clock), random_(random), logger_(std::move(logger)), host_(std::move(host)) {}
 
+  virtual ~EventRecorder() = default;
+  EventRecorder(const EventRecorder&) = delete;
+  EventRecorder& operator=(const EventRecorder&) = delete;
+
   enum class Type { kNormal, kWarning };
   // `about` is the object in its namespace; reason is CamelCase ("InProgress", "Cancelled").
-  void record(const codec::Json& about, Type type, const std::string& reason, const std::string& message);
+  virtual void record(const codec::Json& about, Type type, const std::string& reason,
+                      const std::string& message);
 
  private:
   kube::Client& client_;

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "kube/selector.h"
+#include "net/http_client.h"
 #include "net/url.h"
 #include "server/controller.h"
 
@@ -15,10 +16,6 @@ std::string query_value(const net::ServerRequest& request, const std::string& na
   return "";
 }
 
-bool selected(const net::ServerRequest& request, const Json& object) {
-  return kube::LabelSelector::parse(query_value(request, "labelSelector")).matches(kube::labels_of(object));
-}
-
 // "/apis/velero.io/v1/namespaces/velero/backups" has an even number of parts after "namespaces/<ns>"; an
 // object has one part more.
 bool names_object(const std::string& path) {
@@ -27,6 +24,25 @@ bool names_object(const std::string& path) {
   const bool in_namespace = parts.size() > prefix + 2 && parts[prefix] == "namespaces";
   return parts.size() == prefix + (in_namespace ? 4 : 2);
 }
+
+class ReplyInProcess final : public net::ServerReply {
+ public:
+  void send(int status, std::vector<std::pair<std::string, std::string>>, std::string_view body) override {
+    response.status = status;
+    response.body = body;
+  }
+  void start_stream(int, std::vector<std::pair<std::string, std::string>>) override { refuse(); }
+  void write_chunk(std::string_view) override { refuse(); }
+  std::unique_ptr<net::WebSocket> accept_websocket(const std::vector<std::string>&) override { refuse(); }
+  RawConnection take_over(int, std::vector<std::pair<std::string, std::string>>) override { refuse(); }
+
+  net::HttpResponse response;
+
+ private:
+  [[noreturn]] static void refuse() {
+    base::fail(base::ErrorCode::kUnsupported, "no streams without a connection");
+  }
+};
 
 }  // namespace
 
@@ -43,6 +59,26 @@ std::unique_ptr<kube::Client> FakeApi::new_client(int attempts) {
   connection.server = "http://127.0.0.1:" + std::to_string(server_->port());
   kube::ClientOptions options;
   options.retry = {.attempts = attempts, .first_delay = std::chrono::milliseconds(1)};
+  return std::make_unique<kube::Client>(connection, options);
+}
+
+std::unique_ptr<kube::Client> FakeApi::in_process_client() {
+  kube::Connection connection;
+  connection.server = "http://in-process";
+  kube::ClientOptions options;
+  options.retry.attempts = 1;
+  options.carrier = [this, prefix = connection.server.size()](const net::HttpRequest& request) {
+    net::ServerRequest received;
+    received.method = request.method;
+    received.target = request.url.substr(prefix);
+    const auto query = received.target.find('?');
+    received.path = net::percent_decode(received.target.substr(0, query));
+    if (query != std::string::npos) received.query = received.target.substr(query + 1);
+    received.body = request.body;
+    ReplyInProcess reply;
+    handle(received, reply);
+    return std::move(reply.response);
+  };
   return std::make_unique<kube::Client>(connection, options);
 }
 
@@ -97,10 +133,14 @@ void FakeApi::get(const net::ServerRequest&, net::ServerReply& reply, const std:
 void FakeApi::list(const net::ServerRequest& request, net::ServerReply& reply) {
   std::string items;
   const auto prefix = request.path + "/";
+  const auto selector = kube::LabelSelector::parse(query_value(request, "labelSelector"));
+  const auto selected = [&](const Json& object) {
+    return selector.empty() || selector.matches(kube::labels_of(object));
+  };
   for (auto entry = objects_.lower_bound(prefix); entry != objects_.end() && entry->first.starts_with(prefix);
        ++entry)
-    if (entry->first.find('/', prefix.size()) == std::string::npos && selected(request, entry->second))
-      items += (items.empty() ? "" : ",") + texts_.at(entry->first);
+    if (entry->first.find('/', prefix.size()) == std::string::npos && selected(entry->second))
+      items.append(items.empty() ? "" : ",").append(texts_.at(entry->first));
   reply.send(
       200, {{"Content-Type", "application/json"}},
       fmt::format(R"({{"kind":"List","apiVersion":"v1","metadata":{{"resourceVersion":"{}"}},"items":[{}]}})",

@@ -25,6 +25,8 @@ class FakeApi {
   kube::Client& client() { return *client_; }
   // Another client of the same server: another process' view.
   std::unique_ptr<kube::Client> new_client(int attempts = 1);
+  // The same without a connection, for simulations that send very many requests.
+  std::unique_ptr<kube::Client> in_process_client();
   // What happened since `position`, which moves on: watches for tests that have no threads. The resource of
   // each event's object comes with it ("backups").
   // Of each object the last change only; events about objects are left out; not for tests that also watch.

@@ -20,6 +20,12 @@ base::Time base_time(const velero::Schedule& schedule, base::Time now) {
   return result;
 }
 
+// Of a backup that keeps its schedule from making another.
+bool is_open(const std::string& phase) {
+  return phase.empty() || phase == velero::phase::kNew || phase == velero::phase::kQueued ||
+         phase == velero::phase::kReadyToStart || phase == velero::phase::kInProgress;
+}
+
 }  // namespace
 
 velero::Backup backup_of_schedule(const velero::Schedule& schedule, base::Time now) {
@@ -48,6 +54,9 @@ std::vector<Controller::Watched> ScheduleController::watches() {
   };
   // A schedule whose run waits for an earlier backup goes on when that one ends.
   Watched backups{kBackups, "", [this](const kube::WatchEvent& event) {
+                    if (event.type == kube::WatchEvent::Type::kBookmark ||
+                        is_open(codec::get_string(event.object, {"status", "phase"})))
+                      return;
                     const auto labels = kube::labels_of(event.object);
                     if (const auto found = labels.find(velero::label::kScheduleName); found != labels.end())
                       queue().add(found->second);
@@ -115,10 +124,7 @@ bool ScheduleController::has_open_backup(const std::string& schedule, const base
   context_.client.list_raw(
       kBackups, context_.options.name_space, options,
       [&](std::string_view raw) {
-        const auto phase = reader.read(raw).phase;
-        if (phase.empty() || phase == velero::phase::kNew || phase == velero::phase::kQueued ||
-            phase == velero::phase::kReadyToStart || phase == velero::phase::kInProgress)
-          open = true;
+        if (is_open(reader.read(raw).phase)) open = true;
       },
       [&] { open = false; }, cancel);
   return open;
