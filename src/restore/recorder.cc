@@ -14,6 +14,11 @@ void Recorder::error(const std::string& name_space, std::string message) {
   results_.errors.add(name_space, std::move(message));
 }
 
+size_t Recorder::errors() const {
+  std::lock_guard lock(mutex_);
+  return results_.errors.count();
+}
+
 void Recorder::note(PlannedObject object, std::string_view outcome) {
   std::lock_guard lock(mutex_);
   if (!outcome.empty() && !object.kind.empty())

@@ -33,6 +33,9 @@ class Recorder {
   // Counted as restored, or, when it was none of the restore's objects after all, no longer expected.
   void item_done(bool counted);
 
+  // How many so far.
+  size_t errors() const;
+
   // What was collected; to be called when no thread works any more.
   velero::Results take_results() { return std::move(results_); }
   velero::ResourceList take_resources() { return std::move(resources_); }
@@ -45,7 +48,7 @@ class Recorder {
   const base::Logger logger_;
   const std::function<void(const velero::RestoreProgress&)> report_;
   const bool keep_plan_;
-  std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
   velero::Results results_;
   velero::ResourceList resources_;
   velero::RestoreProgress progress_;

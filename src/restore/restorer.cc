@@ -372,6 +372,7 @@ class Restorer {
       for (const auto& failure : pod_volumes_.wait(options_.pod_volume_timeout, cancel_))
         recorder_.error(failure.pod.name_space, fmt::format("pod {}: {}", failure.pod.name, failure.message));
     }
+    if (services_.finalizing) services_.finalizing(recorder_.errors());
     if (dynamic_volumes_.any()) {
       const auto why_unbound = [&](const kube::ObjectName& claim) {
         return csi_.why_unbound(claim, cancel_);

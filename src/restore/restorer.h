@@ -38,6 +38,9 @@ struct RestoreServices {
   PersistentVolumes::CreateVolume create_volume;
   std::function<void(const velero::RestoreProgress&)>
       progress;  // may be null; from any thread, one at a time
+  // May be null. All objects and the data of their volumes are there; what is left are provisioned volumes'
+  // policies and labels, and hooks. With the number of errors so far. On the calling thread.
+  std::function<void(size_t errors)> finalizing = nullptr;
 };
 
 struct RestoreOptions {

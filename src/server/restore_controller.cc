@@ -288,16 +288,24 @@ void RestoreController::run_engine(Stored<velero::Restore>& restore,
     kube::Discovery discovery(context_.client);
     discovery.refresh(cancel);
     std::mutex progress_mutex;
-    restore::RestoreServices services{
-        context_.client, discovery, context_.clock, context_.random, logger, volumes_.create_volume, nullptr};
-    services.progress = [&](const velero::RestoreProgress& progress) {
-      std::lock_guard lock(progress_mutex);
-      value.status.progress = progress;
+    const auto record_progress = [&] {
       try {
         save_and_announce(context_, restore, kRestores, cancel);
       } catch (const base::Error& error) {
         logger_.warning("cannot record the progress of restore \"{}\": {}", name, error.message());
       }
+    };
+    restore::RestoreServices services{
+        context_.client, discovery, context_.clock, context_.random, logger, volumes_.create_volume, nullptr};
+    services.progress = [&](const velero::RestoreProgress& progress) {
+      std::lock_guard lock(progress_mutex);
+      value.status.progress = progress;
+      record_progress();
+    };
+    services.finalizing = [&](size_t errors) {
+      std::lock_guard lock(progress_mutex);
+      value.status.phase = errors > 0 ? phase::kFinalizingPartiallyFailed : phase::kFinalizing;
+      record_progress();
     };
     restore::RestoreOptions options;
     options.name_space = context_.options.name_space;
