@@ -8,6 +8,7 @@
 #include "kube/discovery.h"
 #include "kube/selector.h"
 #include "server/lookups.h"
+#include "server/overlap.h"
 #include "velero/bucket_layout.h"
 #include "velero/schema_check.h"
 #include "volumes/csi_snapshots.h"
@@ -22,6 +23,7 @@ namespace csi = volumes::csi;
 namespace {
 
 constexpr auto kOverlapDelay = std::chrono::seconds(5);
+constexpr auto kConflictDelay = std::chrono::milliseconds(100);
 // A backup that a server dies of is not begun anew for ever.
 constexpr int kMostRestarts = 3;
 
@@ -238,6 +240,10 @@ Controller::Requeue BackupController::start(Stored<velero::Backup>& backup, cons
   }
   const auto running = context_.backups.start(name, value.spec.included_namespaces, cancel);
   if (!running) return kOverlapDelay;
+  // Others are asked for only where there were any: most servers are alone.
+  if (context_.presence.had_others() && !overlapping_elsewhere(context_, value, cancel).empty())
+    return kOverlapDelay;
+  if (value.status.phase == phase::kQueued && !make_ready(backup, cancel)) return kConflictDelay;
 
   value.metadata.set_annotation(notes::kServer, context_.presence.identity());
   const Metrics::Labels labels{{"schedule", value.metadata.label(velero::label::kScheduleName)}};
@@ -254,7 +260,7 @@ Controller::Requeue BackupController::start(Stored<velero::Backup>& backup, cons
     // Whose save comes first, whose the backup is.
     backup.save_unchanged(context_.client, kBackups, cancel);
   } catch (const base::Error& error) {
-    if (error.code() == base::ErrorCode::kConflict) return std::chrono::milliseconds(100);
+    if (error.code() == base::ErrorCode::kConflict) return kConflictDelay;
     context_.backups.doubt(name);
     throw;
   }
@@ -265,9 +271,40 @@ Controller::Requeue BackupController::start(Stored<velero::Backup>& backup, cons
     context_.metrics.set("velero_backup_last_status", labels, 0);
     return std::nullopt;
   }
+  if (const auto other = overlapping_claim(value, cancel); !other.empty()) {
+    give_back(backup, fmt::format("another server works on the same namespaces for backup {}", other));
+    return kOverlapDelay / 2 + std::chrono::milliseconds(context_.random.next() % 5000);
+  }
   context_.metrics.add("velero_backup_attempt_total", labels);
   run(backup, *running, cancel);
   return std::nullopt;
+}
+
+// From the queue to the start, as Velero shows it. False if somebody else has changed the backup.
+bool BackupController::make_ready(Stored<velero::Backup>& backup, const base::CancelToken& cancel) {
+  backup.value.status.phase = phase::kReadyToStart;
+  backup.value.status.queue_position = 0;
+  try {
+    backup.save_unchanged(context_.client, kBackups, cancel);
+  } catch (const base::Error& error) {
+    if (error.code() == base::ErrorCode::kConflict) return false;
+    throw;
+  }
+  announce_phase(context_, backup, phase::kQueued);
+  return true;
+}
+
+// Once the claim is there for all to see. A server that cannot ask must not go on as if it were alone.
+std::string BackupController::overlapping_claim(const velero::Backup& backup,
+                                                const base::CancelToken& cancel) {
+  try {
+    return context_.presence.has_others(context_.client, cancel)
+               ? overlapping_elsewhere(context_, backup, cancel)
+               : "";
+  } catch (const base::Error&) {
+    context_.backups.doubt(backup.metadata.name());
+    throw;
+  }
 }
 
 void BackupController::run(Stored<velero::Backup>& backup, const Running& running,
@@ -289,7 +326,8 @@ void BackupController::run(Stored<velero::Backup>& backup, const Running& runnin
     return;
   }
   const bool stopped = running.token().cancelled() && value.status.phase == phase::kFailed;
-  if (stopped && reason == Operations::StopReason::kNone) return give_back(backup);
+  if (stopped && reason == Operations::StopReason::kNone)
+    return give_back(backup, "its server was stopped; the next one makes it");
   if (stopped) value.status.failure_reason = "the backup was cancelled on request";
   finish(backup, cancel);
   // Those of a backup that failed by itself are parents for the next; they go when it is deleted.
@@ -319,19 +357,14 @@ void BackupController::finish(Stored<velero::Backup>& backup, const base::Cancel
   count(value);
 }
 
-// The server was told to stop: the next one makes the backup.
-void BackupController::give_back(Stored<velero::Backup>& backup) {
+// To whoever is the next that may make it.
+void BackupController::give_back(Stored<velero::Backup>& backup, const std::string& why) {
   auto& value = backup.value;
   value.metadata.remove_annotation(notes::kServer);
   value.status = {};
   value.status.phase = phase::kNew;
-  save_surely(context_,
-              [&] {
-                save_and_announce(context_, backup, kBackups, {},
-                                  "its server was stopped; the next one makes it");
-              },
-              {});
-  logger_.info("backup \"{}\" goes back to New, because the server stops", value.metadata.name());
+  save_surely(context_, [&] { save_and_announce(context_, backup, kBackups, {}, why); }, {});
+  logger_.info("backup \"{}\" goes back to New: {}", value.metadata.name(), why);
 }
 
 // Asked before anything is written that another server could have written by now. While nobody can be asked,

@@ -1,5 +1,6 @@
 // Backup objects that are New: fills in defaults, validates, runs the backup engine and records its outcome.
-// Oldest first; as many at a time as the server allows, but never two that share a namespace.
+// Oldest first; as many at a time as the server allows, but never two that share a namespace, here or on
+// another server.
 //
 // Nothing is run twice: a backup belongs to the server that wrote its identity into it together with the
 // phase InProgress, which of several servers only one can. One that was left in the middle, because its
@@ -32,7 +33,9 @@ class BackupController final : public Controller {
   std::vector<std::string> prepare(velero::Backup& backup, const base::CancelToken& cancel);
   void run(Stored<velero::Backup>& backup, const Running& running, const base::CancelToken& cancel);
   void finish(Stored<velero::Backup>& backup, const base::CancelToken& cancel);
-  void give_back(Stored<velero::Backup>& backup);
+  void give_back(Stored<velero::Backup>& backup, const std::string& why);
+  bool make_ready(Stored<velero::Backup>& backup, const base::CancelToken& cancel);
+  std::string overlapping_claim(const velero::Backup& backup, const base::CancelToken& cancel);
   velero::BackupStatus run_engine(Stored<velero::Backup>& backup, const Running& running,
                                   const base::Logger& log);
   void note_size(const velero::Backup& backup, velero::BackupStore& store);

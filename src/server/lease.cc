@@ -11,6 +11,8 @@ using kube::resources::kLeases;
 
 namespace {
 
+constexpr char kPresencePrefix[] = "salvor-server-";
+
 bool lost_race(const base::Error& error) {
   return error.code() == base::ErrorCode::kConflict || error.code() == base::ErrorCode::kAlreadyExists ||
          error.code() == base::ErrorCode::kNotFound;
@@ -103,7 +105,7 @@ ServerPresence::~ServerPresence() {
 }
 
 kube::ObjectName ServerPresence::lease_name(const std::string& identity) const {
-  return {name_space_, "salvor-server-" + codec::to_hex(codec::sha256(identity)).substr(0, 16)};
+  return {name_space_, kPresencePrefix + codec::to_hex(codec::sha256(identity)).substr(0, 16)};
 }
 
 void ServerPresence::start(const base::CancelToken& cancel) {
@@ -147,6 +149,15 @@ bool ServerPresence::is_alive(const std::string& identity, const base::CancelTok
   if (seen.renewed != renewed) seen = {renewed, clock_.now()};
   return clock_.now() - seen.since <
          std::chrono::seconds(number_at(*lease, {"spec", "leaseDurationSeconds"}));
+}
+
+bool ServerPresence::has_others(kube::Client& client, const base::CancelToken& cancel) {
+  const auto leases = client.list(kLeases, name_space_, {}, cancel);
+  had_others_ = std::any_of(leases.begin(), leases.end(), [&](const Json& lease) {
+    const auto holder = codec::get_string(lease, {"spec", "holderIdentity"});
+    return kube::name_of(lease).starts_with(kPresencePrefix) && !holder.empty() && holder != identity_;
+  });
+  return had_others_;
 }
 
 }  // namespace salvor::server

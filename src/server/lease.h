@@ -4,6 +4,7 @@
 // it stayed unchanged before this process' own eyes, so clocks of different machines need not agree.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <mutex>
@@ -76,6 +77,10 @@ class ServerPresence {
   // Whether the server of that identity may still be at work. One that was never asked about before is given
   // the benefit of the doubt for one duration.
   bool is_alive(const std::string& identity, const base::CancelToken& cancel = {});
+  // Whether other servers have leases in this namespace, dead ones perhaps. `client` may be a patient one.
+  bool has_others(kube::Client& client, const base::CancelToken& cancel = {});
+  // What has_others said last.
+  bool had_others() const { return had_others_; }
 
  private:
   kube::ObjectName lease_name(const std::string& identity) const;
@@ -85,6 +90,7 @@ class ServerPresence {
   const base::Clock& clock_;
   const base::Logger logger_;
   const base::Duration duration_;
+  std::atomic<bool> had_others_ = false;
   base::CancelSource stop_;
   std::thread thread_;
   struct Seen {

@@ -42,6 +42,10 @@ struct OtherServer {
   Context context;
 };
 
+bool changes(const net::ServerRequest& request, const std::string& ending) {
+  return request.method == "PATCH" && request.path.ends_with(ending);
+}
+
 class OwnershipTest : public ControllersTest {
  protected:
   // As another server left it.
@@ -250,6 +254,63 @@ TEST_F(OwnershipTest, BackupsThatShareANamespaceTakeTurnsAndOthersRunSideBySide)
   EXPECT_TRUE(operations.start("b", {"web", "w?b"}, {}));
 }
 
+TEST_F(OwnershipTest, ABackupWaitsForAnotherServersThatSharesANamespace) {
+  create_location();
+  OtherServer other(api_, options_, clock_, random_, "other-server");
+  other.presence.start({});
+  create(resources::kBackups, "Backup", "theirs", {{"includedNamespaces", {"app", "db"}}},
+         {{"phase", "InProgress"}});
+  annotate(resources::kBackups, "theirs", notes::kServer, "other-server");
+  create(resources::kBackups, "Backup", "mine", {{"includedNamespaces", {"d*"}}});
+  create(resources::kBackups, "Backup", "apart", {{"includedNamespaces", {"web"}}});
+  EXPECT_GE(controller_.reconcile("mine", {}), Controller::Requeue(2500ms));
+  EXPECT_EQ(phase(resources::kBackups, "mine"), "New") << "the claim was given back";
+  EXPECT_EQ(annotation(resources::kBackups, "mine", notes::kServer), "");
+  EXPECT_EQ(annotation(resources::kBackups, "mine", notes::kRestarts), "");
+  EXPECT_EQ(controller_.reconcile("mine", {}), Controller::Requeue(5s)) << "it asks before it claims now";
+  controller_.reconcile("apart", {});
+  EXPECT_THAT(phase(resources::kBackups, "apart"), HasSubstr("PartiallyFailed"))
+      << "there is no such namespace";
+  api_.client().patch(resources::kBackups, {"velero", "theirs"}, kube::PatchType::kMerge,
+                      {{"status", {{"phase", "Completed"}}}});
+  controller_.reconcile("mine", {});
+  EXPECT_EQ(phase(resources::kBackups, "mine"), "Completed");
+}
+
+TEST_F(OwnershipTest, OfTwoServersThatClaimOverlappingBackupsAtOnceOneGivesItsOwnBack) {
+  create_location();
+  OtherServer other(api_, options_, clock_, random_, "other-server");
+  other.presence.start({});
+  for (const auto* name : {"theirs", "mine"})
+    create(resources::kBackups, "Backup", name, {{"includedNamespaces", {"app"}}});
+  // The other's claim comes between our look and our claim.
+  std::atomic<bool> claimed = false;
+  api_.on_request([&](const net::ServerRequest& request) {
+    if (!changes(request, "/backups/mine") || claimed.exchange(true)) return;
+    const auto client = api_.new_client();
+    client->patch(resources::kBackups, {"velero", "theirs"}, kube::PatchType::kMerge,
+                  {{"metadata", {{"annotations", {{notes::kServer, "other-server"}}}}},
+                   {"status", {{"phase", "InProgress"}}}});
+  });
+  controller_.reconcile("mine", {});
+  EXPECT_TRUE(claimed);
+  EXPECT_EQ(phase(resources::kBackups, "mine"), "New");
+  EXPECT_EQ(metrics_.value("velero_backup_attempt_total", {{"schedule", ""}}), 0);
+  EXPECT_FALSE(store().backup_exists("mine"));
+}
+
+TEST_F(OwnershipTest, ABackupOfADeadServerHoldsNobodyUp) {
+  create_location();
+  create(resources::kBackups, "Backup", "theirs", {{"includedNamespaces", {"app"}}},
+         {{"phase", "InProgress"}});
+  annotate(resources::kBackups, "theirs", notes::kServer, "dead-server");
+  OtherServer other(api_, options_, clock_, random_, "idle-server");
+  other.presence.start({});
+  create(resources::kBackups, "Backup", "mine", {{"includedNamespaces", {"app"}}});
+  controller_.reconcile("mine", {});
+  EXPECT_EQ(phase(resources::kBackups, "mine"), "PartiallyFailed") << "there is no such namespace";
+}
+
 TEST_F(OwnershipTest, WaitingBackupsAreQueuedInTheOrderOfTheirCreation) {
   const auto running = context_.backups.start("runs", {}, {});
   create(resources::kBackups, "Backup", "z-first", Json::object());
@@ -271,6 +332,20 @@ TEST_F(OwnershipTest, AQueuedBackupStartsWhenThereIsRoom) {
   controller_.reconcile("b", {});
   EXPECT_EQ(phase(resources::kBackups, "b"), "Completed");
   EXPECT_FALSE(get(resources::kBackups, "b")["status"].contains("queuePosition"));
+  EXPECT_THAT(recorded_events(), ElementsAre("Backup/b ReadyToStart", "Backup/b InProgress",
+                                             "Backup/b Finalizing", "Backup/b Completed"));
+}
+
+TEST_F(OwnershipTest, EachChangeOfARestoresPhaseIsAnEvent) {
+  create_location();
+  create(resources::kBackups, "Backup", "b", {{"storageLocation", "default"}});
+  controller_.reconcile("b", {});
+  create(resources::kRestores, "Restore", "r", {{"backupName", "b"}});
+  RestoreController(context_, volumes_).reconcile("r", {});
+  EXPECT_EQ(phase(resources::kRestores, "r"), "Completed");
+  auto events = recorded_events();
+  std::erase_if(events, [](const std::string& event) { return !event.starts_with("Restore/"); });
+  EXPECT_THAT(events, ElementsAre("Restore/r InProgress", "Restore/r Finalizing", "Restore/r Completed"));
 }
 
 TEST_F(OwnershipTest, EachChangeOfABackupsPhaseIsAnEvent) {
@@ -327,10 +402,6 @@ TEST_F(OwnershipTest, ARestoreOfADeadServerBeginsAnewAndACancelledOneFails) {
   EXPECT_EQ(phase(resources::kRestores, "cancelled"), "Failed");
   EXPECT_EQ(text(get(resources::kRestores, "cancelled"), {"status", "failureReason"}),
             "the restore was cancelled on request");
-}
-
-bool changes(const net::ServerRequest& request, const std::string& ending) {
-  return request.method == "PATCH" && request.path.ends_with(ending);
 }
 
 TEST_F(OwnershipTest, AClaimWhoseAnswerIsLostIsRecognisedWhenItIsSentAgain) {
