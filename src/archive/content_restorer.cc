@@ -62,7 +62,8 @@ bool is_fatal(const base::Error& error) {
   return error.code() == ErrorCode::kCancelled || error.code() == ErrorCode::kNoSpace;
 }
 
-unsigned thread_count(repository::Repository& repository) {
+unsigned thread_count(repository::Repository& repository, const RestoreRequest& request) {
+  if (request.threads > 0) return request.threads;
   // Threads that wait for a store may be more than those that compute.
   return repository.store().has_cheap_requests() ? std::max(1U, std::thread::hardware_concurrency())
                                                  : std::max(1U, repository.environment().connections);
@@ -81,7 +82,7 @@ class ContentRestorer::Impl {
         cancel_(cancel),
         planner_(target),
         batch_(std::make_unique<RestoreBatch>()),
-        pool_(thread_count(repository)) {}
+        pool_(thread_count(repository, request)) {}
 
   ~Impl() {
     stopping_ = true;

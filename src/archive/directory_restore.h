@@ -33,6 +33,7 @@ struct RestoreRequest {
   std::vector<std::string> case_insensitive_includes, case_insensitive_excludes;
   bool verify = false;  // read back and compare the hashes
   bool sparse = false;
+  unsigned threads = 0;  // that fetch and write contents; 0: as many as suit the store
   bool dry_run = false;  // walk and count, write nothing
   // Remove what the target holds beside the snapshot's files, as far as includes and excludes select it.
   bool delete_extra = false;

@@ -7,6 +7,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <set>
+#include <thread>
+
 #include "archive/archive_test_support.h"
 #include "archive/restore_verifier.h"
 #include "archive/tree.h"
@@ -67,6 +70,31 @@ class DirectoryRestoreTest : public ::testing::Test {
   std::shared_ptr<storage::ObjectStore> store_;
   std::unique_ptr<repository::Repository> repository_;
 };
+
+TEST_F(DirectoryRestoreTest, NoMoreThreadsWriteThanWereAskedFor) {
+  std::vector<std::string> nodes;
+  for (int i = 0; i < 64; ++i) {
+    nodes.push_back(encode(file("f" + std::to_string(i), "content " + std::to_string(i))));
+    repository_->flush();  // so that each is in a pack of its own
+  }
+  save(nodes);
+  const auto threads_of = [&](unsigned wanted, const fs::path& target) {
+    RestoreRequest request;
+    request.target = target;
+    request.threads = wanted;
+    std::set<std::thread::id> threads;
+    request.on_item = [&](const RestoredItem& item) {
+      if (!item.path.ends_with('/')) threads.insert(std::this_thread::get_id());
+    };
+    const auto report =
+        restore_snapshot(*repository_, repository_->find_snapshot("latest"), request, nullptr, {}, {});
+    EXPECT_THAT(report.errors, IsEmpty());
+    EXPECT_EQ(report.files, 64U);
+    return threads.size();
+  };
+  EXPECT_EQ(threads_of(1, target_ / "one"), 1U);
+  EXPECT_LE(threads_of(3, target_ / "three"), 3U);
+}
 
 TEST_F(DirectoryRestoreTest, NamesThatLeadOutsideAreRefusedAndTheRestIsRestored) {
   fs::create_directories(target_);

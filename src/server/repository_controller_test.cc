@@ -172,5 +172,22 @@ TEST_F(RepositoryPasswordsTest, ARepositoryWithVelerosPasswordIsReadAlsoWhenTheN
   EXPECT_NO_THROW(ensure("app"));
 }
 
+TEST_F(RepositoryPasswordsTest, UploaderSettingsThatNobodyKnowsOrCanReadAreRefused) {
+  const auto services = make_volume_services(context_);
+  const auto why = [&](const std::string& key, const std::string& value) -> std::string {
+    velero::PodVolumeRestore order;
+    order.spec.uploader_settings = {{key, value}};
+    try {
+      services.restore_pod_volume(order, nullptr, {});
+    } catch (const base::Error& error) {
+      return error.message();
+    }
+    return "";
+  };
+  EXPECT_EQ(why("Speed", "9"), "unknown uploader setting Speed");
+  EXPECT_THAT(why("ParallelFilesDownload", "many"), HasSubstr("which is no number"));
+  EXPECT_THAT(why("WriteSparseFiles", "perhaps"), HasSubstr("neither true nor false"));
+}
+
 }  // namespace
 }  // namespace salvor::server

@@ -110,10 +110,7 @@ class VolumeWiring {
                                          parent_of(backup, cancel)};
     for (const auto& [key, value] : spec.uploader_settings) {
       if (key != "ParallelFilesUpload") fail(ErrorCode::kUnsupported, "unknown uploader setting {}", key);
-      const auto [end, error] =
-          std::from_chars(value.data(), value.data() + value.size(), request.parallel_files);
-      if (error != std::errc() || end != value.data() + value.size())
-        fail(ErrorCode::kInvalidArgument, "uploader setting {} is \"{}\", which is no number", key, value);
+      request.parallel_files = number_of(key, value);
     }
     const auto result = volumes::back_up_volume(repositories_, target(spec.pod.name_space, location, cancel),
                                                 *paths_, request, written(progress), context_.logger, cancel);
@@ -129,13 +126,19 @@ class VolumeWiring {
                const CancelToken& cancel) {
     const auto& spec = restore.spec;
     check_uploader(spec.uploader_type);
+    volumes::VolumeRestoreRequest request;
+    for (const auto& [key, value] : spec.uploader_settings) {
+      if (key == "WriteSparseFiles")
+        request.sparse = flag_of(key, value);
+      else if (key == "ParallelFilesDownload")
+        request.parallel_files = number_of(key, value);
+      else
+        fail(ErrorCode::kUnsupported, "unknown uploader setting {}", key);
+    }
     const auto location = context_.stores.location(spec.backup_storage_location, cancel);
-    const auto sparse = spec.uploader_settings.find("WriteSparseFiles");
-    const volumes::VolumeRestoreRequest request{
-        .volume = find_volume(spec.pod, spec.volume, cancel),
-        .snapshot_id = spec.snapshot_id,
-        .sparse = sparse != spec.uploader_settings.end() && sparse->second == "true",
-        .restore_uid = restore.metadata.label(velero::label::kRestoreUid)};
+    request.volume = find_volume(spec.pod, spec.volume, cancel);
+    request.snapshot_id = spec.snapshot_id;
+    request.restore_uid = restore.metadata.label(velero::label::kRestoreUid);
     const auto result =
         volumes::restore_volume(repositories_, target(spec.source_namespace, location, cancel), *paths_,
                                 request, written(progress), context_.logger, cancel);
@@ -148,6 +151,20 @@ class VolumeWiring {
     if (!type.empty() && type != kUploader)
       fail(ErrorCode::kUnsupported, "data of uploader type \"{}\" is not supported, only {}", type,
            kUploader);
+  }
+
+  static unsigned number_of(const std::string& key, const std::string& value) {
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc() || end != value.data() + value.size())
+      fail(ErrorCode::kInvalidArgument, "uploader setting {} is \"{}\", which is no number", key, value);
+    return number;
+  }
+
+  static bool flag_of(const std::string& key, const std::string& value) {
+    if (value != "true" && value != "false")
+      fail(ErrorCode::kInvalidArgument, "uploader setting {} is \"{}\", neither true nor false", key, value);
+    return value == "true";
   }
 
   kube::ObjectName object_name(const std::string& name) const { return {context_.options.name_space, name}; }

@@ -19,6 +19,7 @@ using base::ErrorCode;
 constexpr char kHost[] = "velero";
 constexpr char kMarkerDirectory[] = ".velero";
 constexpr size_t kErrorsShown = 5;
+constexpr unsigned kMostParallel = 64;  // files, whatever is asked for
 
 std::string describe(const PodVolume& volume) {
   return fmt::format("volume \"{}\" of pod \"{}/{}\"", volume.volume, kube::namespace_of(volume.pod),
@@ -69,8 +70,7 @@ VolumeBackupResult back_up(RepositoryAccess& repositories, const RepositoryTarge
   backup.hostname = kHost;
   backup.paths_override = {path.string()};
   for (const auto& [key, value] : request.tags) backup.tags.push_back(key + "=" + value);
-  constexpr unsigned kMostReaders = 64;
-  if (request.parallel_files > 0) backup.read_concurrency = std::min(request.parallel_files, kMostReaders);
+  if (request.parallel_files > 0) backup.read_concurrency = std::min(request.parallel_files, kMostParallel);
   backup.parent = find_parent(lease.repository(), request.parent_snapshot, logger, cancel);
   const auto report = archive::backup_directories(
       lease.repository(), backup,
@@ -138,6 +138,7 @@ VolumeRestoreResult restore_volume(RepositoryAccess& repositories, const Reposit
     archive::RestoreRequest restore;
     restore.target = path;
     restore.sparse = request.sparse;
+    restore.threads = std::min(request.parallel_files, kMostParallel);
     restore.excludes = {std::string("/") + kMarkerDirectory};
     const auto report = archive::restore_snapshot(
         lease.repository(), snapshot, restore,

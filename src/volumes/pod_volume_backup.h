@@ -48,7 +48,8 @@ VolumeBackupResult back_up_volume(RepositoryAccess& repositories, const Reposito
 struct VolumeRestoreRequest {
   PodVolume volume;
   std::string snapshot_id;
-  bool sparse = false;  // runs of zeros become holes
+  bool sparse = false;          // runs of zeros become holes
+  unsigned parallel_files = 0;  // threads that fetch and write; 0: the default
   // With it, the empty file .velero/<restore_uid> tells the pod's restore-wait container that the volume is
   // complete. "": no such file.
   std::string restore_uid;
