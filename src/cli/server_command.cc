@@ -104,8 +104,8 @@ struct Flags {
     duration("garbage-collection-frequency", "How often expired backups are collected. (default 1h)");
   }
 
-  // EnableAPIGroupVersions: all versions of each object are stored. EnableCSI: claims of CSI volumes are
-  // snapshotted.
+  // EnableAPIGroupVersions: all versions of each object are stored, and the best one is restored. EnableCSI:
+  // claims of CSI volumes are snapshotted.
   static void check_features(const std::string& features, server::ServerOptions& resolved) {
     for (const auto& feature : base::split(features, ',')) {
       if (feature.empty()) continue;

@@ -11,6 +11,7 @@
 #include "codec/tar.h"
 #include "restore/restorer.h"
 #include "restore/target_cluster_test_support.h"
+#include "restore/version_choice.h"
 
 namespace salvor::restore {
 
@@ -43,9 +44,11 @@ class RestoreTest : public testing::Test {
     tar.finish();
     gzip.finish();
     base::ViewSource source(packed.data());
-    const auto contents = velero::BackupContents::read(source);
+    auto contents = velero::BackupContents::read(source, {}, {}, other_versions_);
     kube::Discovery discovery(cluster_.client());
     discovery.refresh();
+    if (other_versions_)
+      choose_versions(contents, discovery, load_version_priorities(cluster_.client(), "velero", {}), logger_);
     const RestoreServices services{cluster_.client(),
                                    discovery,
                                    clock_,
@@ -86,6 +89,7 @@ class RestoreTest : public testing::Test {
   std::vector<velero::PodVolumeBackup> pod_volume_backups_;
   std::vector<velero::VolumeInfo> volume_infos_;
   int volumes_made_ = 0;
+  bool other_versions_ = false;  // as with the feature EnableAPIGroupVersions
 };
 
 }  // namespace salvor::restore

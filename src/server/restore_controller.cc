@@ -6,6 +6,7 @@
 #include "backup/backup_log.h"
 #include "kube/discovery.h"
 #include "restore/restorer.h"
+#include "restore/version_choice.h"
 #include "server/lookups.h"
 #include "velero/bucket_layout.h"
 #include "velero/schema_check.h"
@@ -284,9 +285,14 @@ void RestoreController::run_engine(Stored<velero::Restore>& restore,
   };
 
   try {
-    const auto contents = store.get_contents(value.spec.backup_name, {}, cancel);
+    const bool versions = context_.options.features.contains(velero::feature::kApiGroupVersions);
+    auto contents = store.get_contents(value.spec.backup_name, {}, cancel, versions);
     kube::Discovery discovery(context_.client);
     discovery.refresh(cancel);
+    if (versions)
+      restore::choose_versions(
+          contents, discovery,
+          restore::load_version_priorities(context_.client, context_.options.name_space, cancel), logger);
     std::mutex progress_mutex;
     const auto record_progress = [&] {
       try {

@@ -30,6 +30,8 @@ base::Fd open_spool(const std::filesystem::path& directory) {
   return fd;
 }
 
+constexpr std::string_view kPreferred = "-preferredversion";
+
 struct EntryPath {
   std::string_view group_resource;
   std::string_view version_directory;  // "" for the plain path
@@ -89,6 +91,18 @@ class SpoolSink final : public base::Sink {
   std::string buffer_;
 };
 
+// A tarball may hold a newer copy of an object behind the first; the last one counts, as when it is unpacked.
+void sort_and_unite(std::vector<BackupContents::Item>& items) {
+  using Item = BackupContents::Item;
+  std::stable_sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
+    return std::tie(a.name_space, a.name) < std::tie(b.name_space, b.name);
+  });
+  auto same = [](const Item& a, const Item& b) { return a.name_space == b.name_space && a.name == b.name; };
+  auto kept = std::unique(items.rbegin(), items.rend(), same);
+  items.erase(items.begin(), kept.base());
+  items.shrink_to_fit();
+}
+
 bool before(const BackupContents::Item& a, std::string_view name_space, std::string_view name) {
   return std::tie(a.name_space, a.name) < std::tie(name_space, name);
 }
@@ -96,7 +110,7 @@ bool before(const BackupContents::Item& a, std::string_view name_space, std::str
 }  // namespace
 
 BackupContents BackupContents::read(base::Source& tar_gz, const std::filesystem::path& directory,
-                                    const base::CancelToken& cancel) {
+                                    const base::CancelToken& cancel, bool other_versions) {
   BackupContents contents;
   contents.spool_ = open_spool(directory);
   SpoolSink spool(contents.spool_.get(), contents.spooled_);
@@ -116,32 +130,28 @@ BackupContents BackupContents::read(base::Source& tar_gz, const std::filesystem:
     if (!path) continue;
     if (!path->version_directory.empty()) {
       versions[std::string(path->group_resource)].emplace(path->version_directory);
-      continue;
+      // What lies there in the preferred version lies in the plain path too.
+      if (!other_versions || path->version_directory.ends_with(kPreferred)) continue;
     }
     if (entry->size > std::numeric_limits<std::uint32_t>::max())
       base::fail(base::ErrorCode::kCorrupt, "object {} in the tarball is too large", entry->name);
     auto resource = contents.resources_.find(path->group_resource);
     if (resource == contents.resources_.end())
       resource = contents.resources_.emplace(std::string(path->group_resource), Resource{}).first;
-    resource->second.items.push_back({.name_space = std::string(path->name_space),
-                                      .name = std::string(path->name),
-                                      .offset = contents.spooled_,
-                                      .size = static_cast<std::uint32_t>(entry->size)});
+    auto& items = path->version_directory.empty()
+                      ? resource->second.items
+                      : resource->second.other_versions[std::string(path->version_directory)];
+    items.push_back({.name_space = std::string(path->name_space),
+                     .name = std::string(path->name),
+                     .offset = contents.spooled_,
+                     .size = static_cast<std::uint32_t>(entry->size)});
     tar.copy_content(spool);
   }
   spool.flush();
   for (auto& [group_resource, resource] : contents.resources_) {
-    auto& items = resource.items;
-    std::stable_sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
-      return std::tie(a.name_space, a.name) < std::tie(b.name_space, b.name);
-    });
-    // A tarball may hold a newer copy of an object behind the first; the last one counts, as when it is
-    // unpacked.
-    auto same = [](const Item& a, const Item& b) { return a.name_space == b.name_space && a.name == b.name; };
-    auto kept = std::unique(items.rbegin(), items.rend(), same);
-    items.erase(items.begin(), kept.base());
-    items.shrink_to_fit();
-    contents.size_ += items.size();
+    sort_and_unite(resource.items);
+    for (auto& [version, items] : resource.other_versions) sort_and_unite(items);
+    contents.size_ += resource.items.size();
     if (auto found = versions.find(group_resource); found != versions.end())
       resource.version_directories.assign(found->second.begin(), found->second.end());
   }
@@ -176,6 +186,31 @@ std::span<const BackupContents::Item> BackupContents::items(std::string_view gro
 std::vector<std::string> BackupContents::version_directories(std::string_view group_resource) const {
   auto found = resources_.find(group_resource);
   return found == resources_.end() ? std::vector<std::string>() : found->second.version_directories;
+}
+
+std::string BackupContents::preferred_version(std::string_view group_resource) const {
+  for (const auto& directory : version_directories(group_resource))
+    if (directory.ends_with(kPreferred)) return directory.substr(0, directory.size() - kPreferred.size());
+  return "";
+}
+
+std::vector<std::string> BackupContents::other_versions(std::string_view group_resource) const {
+  std::vector<std::string> result;
+  if (const auto found = resources_.find(group_resource); found != resources_.end())
+    for (const auto& [version, items] : found->second.other_versions) result.push_back(version);
+  return result;
+}
+
+void BackupContents::choose_version(std::string_view group_resource, std::string_view version) {
+  const auto resource = resources_.find(group_resource);
+  if (resource == resources_.end()) return;
+  const auto found = resource->second.other_versions.find(version);
+  if (found == resource->second.other_versions.end())
+    base::fail(base::ErrorCode::kNotFound, "the backup has no {} in version {}", group_resource, version);
+  size_ -= resource->second.items.size();
+  resource->second.items = std::move(found->second);
+  size_ += resource->second.items.size();
+  resource->second.other_versions.erase(found);
 }
 
 std::vector<std::string> BackupContents::namespaces() const {

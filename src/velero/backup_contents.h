@@ -28,9 +28,10 @@ class BackupContents {
   };
 
   // Reads the whole tar.gz. The spool file lies in `directory` ("": the system's temporary directory) and is
-  // gone with this object. Throws kCorrupt for a damaged tarball, kNoSpace, kCancelled.
+  // gone with this object. With `other_versions`, objects are also kept in the versions that were not the
+  // preferred ones of the backed-up cluster. Throws kCorrupt for a damaged tarball, kNoSpace, kCancelled.
   static BackupContents read(base::Source& tar_gz, const std::filesystem::path& directory = {},
-                             const base::CancelToken& cancel = {});
+                             const base::CancelToken& cancel = {}, bool other_versions = false);
 
   // "1.1.0"; "" if the tarball has no metadata/version.
   const std::string& format_version() const { return format_version_; }
@@ -40,6 +41,13 @@ class BackupContents {
   std::span<const Item> items(std::string_view group_resource) const;
   // The versions under which a group resource lies besides the plain path: {"v1-preferredversion"}.
   std::vector<std::string> version_directories(std::string_view group_resource) const;
+  // "v1", of "v1-preferredversion"; "" in backups that do not tell.
+  std::string preferred_version(std::string_view group_resource) const;
+  // In which versions choose_version can have the group resource, besides the preferred one.
+  std::vector<std::string> other_versions(std::string_view group_resource) const;
+  // From now on, that group resource's items are those of that version, one of other_versions. To be called
+  // before items are shared with other threads.
+  void choose_version(std::string_view group_resource, std::string_view version);
   // All namespaces that hold an object, sorted. Namespace objects themselves are cluster-scoped items of
   // "namespaces".
   std::vector<std::string> namespaces() const;
@@ -52,6 +60,7 @@ class BackupContents {
   struct Resource {
     std::vector<Item> items;
     std::vector<std::string> version_directories;
+    std::map<std::string, std::vector<Item>, std::less<>> other_versions;
   };
   base::Fd spool_;
   std::uint64_t spooled_ = 0;

@@ -191,11 +191,11 @@ BackupStore::Writer BackupStore::start_backup(const std::string& name, const bas
 
 BackupContents BackupStore::get_contents(const std::string& name,
                                          const std::filesystem::path& spool_directory,
-                                         const base::CancelToken& cancel) {
+                                         const base::CancelToken& cancel, bool other_versions) {
   const std::string key = backup_key::contents(name);
   PulledObject object(*store_, key, cancel);
   try {
-    return BackupContents::read(object, spool_directory, cancel);
+    return BackupContents::read(object, spool_directory, cancel, other_versions);
   } catch (base::Error& error) {
     error.add_context(key);
     throw;

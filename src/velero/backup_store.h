@@ -66,7 +66,7 @@ class BackupStore {
 
   // The pieces; nullopt or empty if the object is not there (older versions wrote fewer).
   BackupContents get_contents(const std::string& name, const std::filesystem::path& spool_directory = {},
-                              const base::CancelToken& cancel = {});
+                              const base::CancelToken& cancel = {}, bool other_versions = false);
   std::optional<Results> get_results(const std::string& name, const base::CancelToken& cancel = {});
   std::optional<ResourceList> get_resource_list(const std::string& name,
                                                 const base::CancelToken& cancel = {});
