@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <condition_variable>
 #include <future>
+#include <mutex>
+#include <thread>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -236,11 +240,91 @@ TEST_F(PodVolumeTest, ConcurrentBackupsMakeOneRepository) {
   EXPECT_EQ(access_.open(target_).repository().list_snapshots().size(), 4u);
 }
 
+// Waits until all have come; false if they do not come in time.
+class Meeting {
+ public:
+  explicit Meeting(int guests) : missing_(guests) {}
+  bool come() {
+    std::unique_lock lock(mutex_);
+    --missing_;
+    changed_.notify_all();
+    return changed_.wait_for(lock, std::chrono::seconds(30), [&] { return missing_ <= 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int missing_;
+};
+
+TEST_F(PodVolumeTest, TwoVolumesOfANamespaceAreSavedAtTheSameTime) {
+  write("file", "one");
+  const auto other = pods_ / "uid-3/volumes/kubernetes.io~empty-dir/data";
+  fs::create_directories(other);
+  base::write_file_atomic(other / "file", "two");
+  // Each is in the middle of its work, with its lease, until the other is there too.
+  Meeting meeting(2);
+  std::atomic<int> met = 0;
+  const auto save = [&](const std::string& uid) {
+    std::once_flag once;
+    return back_up_volume(access_, target_, *paths_, {.volume = pod_volume(uid)},
+                          [&](std::uint64_t, std::uint64_t) {
+                            std::call_once(once, [&] { met += meeting.come() ? 1 : 0; });
+                          },
+                          {}, {})
+        .snapshot_id;
+  };
+  auto first = std::async(std::launch::async, [&] { return save("uid-1"); });
+  auto second = std::async(std::launch::async, [&] { return save("uid-3"); });
+  const auto one = first.get(), two = second.get();
+  EXPECT_EQ(met, 2);
+  EXPECT_NE(one, two);
+  EXPECT_EQ(access_.open(target_).repository().list_snapshots().size(), 2U);
+  restore(two);
+  EXPECT_EQ(base::read_file(restored_path_ / "file"), "two");
+}
+
+TEST_F(PodVolumeTest, APruneIsAloneAndWritersThatComeLaterWaitForIt) {
+  auto first = std::make_unique<RepositoryAccess::Lease>(access_.open_or_init(target_));
+  std::atomic<bool> pruned = false;
+  auto prune = std::async(std::launch::async, [&] {
+    access_.prune(target_);
+    pruned = true;
+  });
+  // Writers get in beside the first one until the prune waits.
+  const auto gets_in = [&] {
+    base::CancelSource source;
+    const std::jthread impatience([&](std::stop_token over) {
+      std::mutex mutex;
+      std::unique_lock lock(mutex);
+      std::condition_variable_any().wait_for(lock, over, std::chrono::seconds(1), [] { return false; });
+      source.cancel();
+    });
+    try {
+      access_.open_or_init(target_, source.token());
+      return true;
+    } catch (const base::Error&) {
+      return false;
+    }
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (gets_in() && std::chrono::steady_clock::now() < deadline) {
+  }
+  EXPECT_FALSE(pruned);
+  auto later = std::async(std::launch::async, [&] {
+    const auto lease = access_.open_or_init(target_);
+    return pruned.load();
+  });
+  first.reset();
+  prune.get();
+  EXPECT_TRUE(later.get());
+}
+
 TEST_F(PodVolumeTest, WaitingForATurnHonoursTheToken) {
   const auto busy = access_.open_or_init(target_);
   base::CancelSource source;
   const std::jthread canceller([&] { source.cancel(); });
-  EXPECT_EQ(error_of([&] { access_.open_or_init(target_, source.token()); }).code(), ErrorCode::kCancelled);
+  EXPECT_EQ(error_of([&] { access_.prune(target_, source.token()); }).code(), ErrorCode::kCancelled);
 }
 
 TEST_F(PodVolumeTest, ForgettingIsRepeatable) {

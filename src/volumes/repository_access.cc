@@ -70,21 +70,64 @@ std::string RepositoryTarget::url() const {
   return url_of(bucket.provider, bucket.config, bucket.bucket, prefix, name_space);
 }
 
+// From the moment in which it is given until it goes.
+class RepositoryAccess::HeldTurn {
+ public:
+  HeldTurn(std::shared_ptr<Turns> turns, std::string url, Turn turn, const base::CancelToken& cancel)
+      : turns_(std::move(turns)), url_(std::move(url)), turn_(turn) {
+    std::unique_lock guard(turns_->mutex);
+    auto& state = turns_->taken[url_];  // stays where it is while somebody waits: nobody erases then
+    if (turn_ == Turn::kWriter) {
+      ++state.waiting;
+      const bool given = turns_->changed.wait(guard, cancel.stop_token(),
+                                              [&] { return !state.alone && state.waiting_to_be_alone == 0; });
+      --state.waiting;
+      if (given) ++state.writers;
+      settle(given, cancel);
+    } else {
+      ++state.waiting_to_be_alone;
+      const bool given = turns_->changed.wait(guard, cancel.stop_token(),
+                                              [&] { return !state.alone && state.writers == 0; });
+      --state.waiting_to_be_alone;
+      if (given) state.alone = true;
+      settle(given, cancel);
+    }
+  }
+  ~HeldTurn() {
+    std::lock_guard guard(turns_->mutex);
+    auto& state = turns_->taken.at(url_);
+    if (turn_ == Turn::kWriter)
+      --state.writers;
+    else
+      state.alone = false;
+    forget_if_free();
+  }
+  HeldTurn(const HeldTurn&) = delete;
+  HeldTurn& operator=(const HeldTurn&) = delete;
+
+ private:
+  void settle(bool given, const base::CancelToken& cancel) {
+    if (given) return;
+    forget_if_free();
+    cancel.check();
+  }
+  void forget_if_free() {
+    const auto& state = turns_->taken.at(url_);
+    if (state.writers == 0 && state.waiting == 0 && state.waiting_to_be_alone == 0 && !state.alone)
+      turns_->taken.erase(url_);
+    turns_->changed.notify_all();
+  }
+
+  const std::shared_ptr<Turns> turns_;
+  const std::string url_;
+  const Turn turn_;
+};
+
 struct RepositoryAccess::Lease::Impl {
-  std::shared_ptr<Turns> turns;
-  std::string url;  // the turn that is held; "" for readers
+  std::unique_ptr<HeldTurn> turn;  // null for readers; goes last
   std::unique_ptr<repository::Repository> repository;
   std::unique_ptr<repository::LockGuard> lock;  // before the repository goes
   base::CancelToken cancel;
-
-  ~Impl() {
-    lock.reset();
-    repository.reset();
-    if (url.empty()) return;
-    std::lock_guard guard(turns->mutex);
-    turns->taken.erase(url);
-    turns->changed.notify_all();
-  }
 };
 
 RepositoryAccess::Lease::Lease(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -141,32 +184,31 @@ std::unique_ptr<repository::Repository> RepositoryAccess::open_with_any(
   }
 }
 
+void RepositoryAccess::make_if_missing(const RepositoryTarget& target, const base::CancelToken& cancel) {
+  const std::string url = target.url();
+  try {
+    const auto store = open_store(target, true);
+    if (repository::Repository::exists(*store, cancel)) return;
+    const HeldTurn turn(turns_, url, Turn::kAlone, cancel);
+    if (repository::Repository::exists(*store, cancel)) return;
+    repository::Repository::init(*store, target.password, repository_, 2, cancel);
+    repository_.logger.info("made repository {}", url);
+  } catch (Error& error) {
+    // Another process was faster.
+    if (error.code() == ErrorCode::kAlreadyExists) return;
+    throw error.add_context(fmt::format("cannot make repository \"{}\"", url));
+  }
+}
+
 RepositoryAccess::Lease RepositoryAccess::open_in_turn(const RepositoryTarget& target,
-                                                       repository::LockMode mode, bool init, bool take_turn,
+                                                       repository::LockMode mode, Turn turn,
                                                        const base::CancelToken& cancel) {
   const std::string url = target.url();
   auto impl = std::make_unique<Lease::Impl>();
-  impl->turns = turns_;
   impl->cancel = cancel;
-  if (take_turn) {
-    std::unique_lock guard(turns_->mutex);
-    if (!turns_->changed.wait(guard, cancel.stop_token(), [&] { return !turns_->taken.contains(url); }))
-      cancel.check();
-    turns_->taken.insert(url);
-    impl->url = url;
-  }
+  if (turn != Turn::kNone) impl->turn = std::make_unique<HeldTurn>(turns_, url, turn, cancel);
   try {
-    const auto store = open_store(target, init);
-    if (init && !repository::Repository::exists(*store, cancel)) {
-      try {
-        repository::Repository::init(*store, target.password, repository_, 2, cancel);
-        repository_.logger.info("made repository {}", url);
-      } catch (const Error& error) {
-        // Another process was faster.
-        if (error.code() != ErrorCode::kAlreadyExists) throw;
-      }
-    }
-    impl->repository = open_with_any(store, target, cancel);
+    impl->repository = open_with_any(open_store(target, false), target, cancel);
     if (!target.read_only) {
       impl->lock = std::make_unique<repository::LockGuard>(
           *impl->repository, repository::LockOptions{.mode = mode, .retry_for = retry_lock_}, cancel);
@@ -180,12 +222,13 @@ RepositoryAccess::Lease RepositoryAccess::open_in_turn(const RepositoryTarget& t
 
 RepositoryAccess::Lease RepositoryAccess::open_or_init(const RepositoryTarget& target,
                                                        const base::CancelToken& cancel) {
-  return open_in_turn(target, repository::LockMode::kShared, true, true, cancel);
+  make_if_missing(target, cancel);
+  return open_in_turn(target, repository::LockMode::kShared, Turn::kWriter, cancel);
 }
 
 RepositoryAccess::Lease RepositoryAccess::open(const RepositoryTarget& target,
                                                const base::CancelToken& cancel) {
-  return open_in_turn(target, repository::LockMode::kShared, false, false, cancel);
+  return open_in_turn(target, repository::LockMode::kShared, Turn::kNone, cancel);
 }
 
 void RepositoryAccess::ensure(const RepositoryTarget& target, const base::CancelToken& cancel) {
@@ -215,7 +258,7 @@ bool RepositoryAccess::exists(const RepositoryTarget& target, const base::Cancel
 
 void RepositoryAccess::prune(const RepositoryTarget& target, const base::CancelToken& cancel) {
   if (!exists(target, cancel)) return;
-  Lease lease = open_in_turn(target, repository::LockMode::kExclusive, false, true, cancel);
+  Lease lease = open_in_turn(target, repository::LockMode::kExclusive, Turn::kAlone, cancel);
   const auto plan = repository::plan_prune(lease.repository(), {}, lease.token());
   repository::apply_prune(lease.repository(), plan, lease.token());
 }
@@ -228,7 +271,7 @@ void RepositoryAccess::forget(const RepositoryTarget& target, const std::string&
       snapshot_id.find_first_not_of("0123456789abcdef") != std::string::npos)
     base::fail(ErrorCode::kInvalidArgument, "\"{}\" is not the id of a snapshot", snapshot_id);
   if (!exists(target, cancel)) return;
-  Lease lease = open_in_turn(target, repository::LockMode::kExclusive, false, true, cancel);
+  Lease lease = open_in_turn(target, repository::LockMode::kExclusive, Turn::kAlone, cancel);
   auto id = repository::SnapshotId::from_hex(snapshot_id);
   if (!id) {
     try {

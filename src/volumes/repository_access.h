@@ -1,16 +1,17 @@
 // The restic repositories of volumes' files: one per source namespace and BackupStorageLocation (velero.md
 // section 5, "File-system repos"). Opened, and for backups made, on demand.
 //
-// Who writes into one repository takes turns with the others of this process, so that it is made once, and
-// opened and filled by one pipeline at a time (which alone keeps all cores busy); readers do not wait. Every
-// lease holds a shared restic lock, so that no other program prunes meanwhile. Thread-safe.
+// Several volumes may be saved into one repository at the same time, each through a Repository of its own, so
+// that a failure of one does not reach the others; what both save at the same moment may be stored twice,
+// until the next prune. It is the callers who limit how many, and with that the memory. Who makes, prunes or
+// forgets waits until the writers of this process are through, and those that come later wait for it; readers
+// do not wait. Every lease holds a restic lock, so that no other program prunes meanwhile. Thread-safe.
 #pragma once
 
 #include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -67,7 +68,7 @@ class RepositoryAccess {
     std::unique_ptr<Impl> impl_;
   };
 
-  // Makes the repository if there is none. Waits for its turn.
+  // Makes the repository if there is none.
   Lease open_or_init(const RepositoryTarget& target, const base::CancelToken& cancel = {});
   // kNotFound when there is none.
   Lease open(const RepositoryTarget& target, const base::CancelToken& cancel = {});
@@ -87,7 +88,10 @@ class RepositoryAccess {
                                                         const RepositoryTarget& target,
                                                         const base::CancelToken& cancel) const;
   std::shared_ptr<storage::ObjectStore> open_store(const RepositoryTarget& target, bool create) const;
-  Lease open_in_turn(const RepositoryTarget& target, repository::LockMode mode, bool init, bool take_turn,
+  enum class Turn { kNone, kWriter, kAlone };
+  class HeldTurn;
+  void make_if_missing(const RepositoryTarget& target, const base::CancelToken& cancel);
+  Lease open_in_turn(const RepositoryTarget& target, repository::LockMode mode, Turn turn,
                      const base::CancelToken& cancel);
 
   const storage::StoreEnvironment storage_;
@@ -95,9 +99,13 @@ class RepositoryAccess {
   const base::Duration retry_lock_;
 
   struct Turns {
+    struct OfRepository {
+      size_t writers = 0, waiting = 0, waiting_to_be_alone = 0;
+      bool alone = false;
+    };
     std::mutex mutex;
     std::condition_variable_any changed;
-    std::set<std::string> taken;  // URLs; guarded by mutex
+    std::map<std::string, OfRepository> taken;  // by URL; guarded by mutex
   };
   const std::shared_ptr<Turns> turns_;  // shared with the leases, which give their turn back
 };
