@@ -60,6 +60,45 @@ void describe_native(std::string& out, const std::vector<velero::VolumeInfo>& vo
   }
 }
 
+std::string size_text(const Json& info) {
+  const Json* size = codec::find(info, {"size"});
+  return size && size->is_number() ? size->dump() : "0";
+}
+
+void describe_csi(std::string& out, const std::vector<velero::VolumeInfo>& volumes, bool details) {
+  const auto is_csi = [](const velero::VolumeInfo& volume) { return volume.backup_method == "CSISnapshot"; };
+  if (std::none_of(volumes.begin(), volumes.end(), is_csi)) {
+    line(out, "  CSI Snapshots: <none included>");
+    return;
+  }
+  line(out, "  CSI Snapshots:");
+  for (const auto& volume : volumes) {
+    if (!is_csi(volume)) continue;
+    line(out, "    {}/{}:", volume.pvc_namespace, volume.pvc_name);
+    const char* what = volume.snapshot_data_moved ? "Data Movement" : "Snapshot";
+    if (!details) {
+      line(out, "      {}: included, specify --details for more information", what);
+      continue;
+    }
+    line(out, "      {}:", what);
+    const Json& info =
+        volume.snapshot_data_moved ? volume.snapshot_data_movement_info : volume.csi_snapshot_info;
+    if (const auto id = codec::get_string(info, {"operationID"}); !id.empty())
+      line(out, "        Operation ID: {}", id);
+    if (volume.snapshot_data_moved) {
+      line(out, "        Data Mover: {}", codec::get_string(info, {"dataMover"}));
+      line(out, "        Uploader Type: {}", codec::get_string(info, {"uploaderType"}));
+      line(out, "        Moved data Size (bytes): {}", size_text(info));
+    } else {
+      line(out, "        Snapshot Content Name: {}", codec::get_string(info, {"vscName"}));
+      line(out, "        Storage Snapshot ID: {}", codec::get_string(info, {"snapshotHandle"}));
+      line(out, "        Snapshot Size (bytes): {}", size_text(info));
+      line(out, "        CSI Driver: {}", codec::get_string(info, {"driver"}));
+    }
+    line(out, "        Result: {}", volume.result);
+  }
+}
+
 void describe_pod_volumes(std::string& out, const std::vector<velero::PodVolumeBackup>& backups,
                           bool details) {
   if (backups.empty()) {
@@ -98,7 +137,7 @@ void describe_volumes(std::string& out, const BackupDetails& extra, bool details
   }
   describe_native(out, *extra.volumes, details);
   line(out, "");
-  line(out, "  CSI Snapshots: <none included>");
+  describe_csi(out, *extra.volumes, details);
   line(out, "");
   describe_pod_volumes(out, extra.pod_volume_backups, details);
 }
@@ -180,9 +219,31 @@ Json spec_json(const velero::BackupSpec& spec) {
   return json;
 }
 
+Json csi_json(const velero::VolumeInfo& volume, bool details) {
+  const char* key = volume.snapshot_data_moved ? "dataMovement" : "snapshot";
+  if (!details) return {{key, "included, specify --details for more information"}};
+  const Json& info =
+      volume.snapshot_data_moved ? volume.snapshot_data_movement_info : volume.csi_snapshot_info;
+  Json json = Json::object();
+  if (const auto id = codec::get_string(info, {"operationID"}); !id.empty()) json["operationID"] = id;
+  if (volume.snapshot_data_moved) {
+    json["dataMover"] = codec::get_string(info, {"dataMover"});
+    json["uploaderType"] = codec::get_string(info, {"uploaderType"});
+  } else {
+    json["snapshotContentName"] = codec::get_string(info, {"vscName"});
+    json["storageSnapshotID"] = codec::get_string(info, {"snapshotHandle"});
+    json["snapshotSize(bytes)"] = info.is_object() ? info.value("size", Json(0)) : Json(0);
+    json["csiDriver"] = codec::get_string(info, {"driver"});
+  }
+  json["result"] = volume.result;
+  return {{key, std::move(json)}};
+}
+
 Json volumes_json(const BackupDetails& extra, bool details) {
-  Json native = Json::object(), pods = Json::object();
+  Json native = Json::object(), pods = Json::object(), csi = Json::object();
   for (const auto& volume : *extra.volumes) {
+    if (volume.backup_method == "CSISnapshot")
+      csi[volume.pvc_namespace + "/" + volume.pvc_name] = csi_json(volume, details);
     if (volume.backup_method != "NativeSnapshot" || !volume.native_snapshot_info) continue;
     const auto& info = *volume.native_snapshot_info;
     native[volume.pv_name] = details ? Json{{"snapshotID", info.snapshot_handle},
@@ -196,7 +257,7 @@ Json volumes_json(const BackupDetails& extra, bool details) {
     pods[backup.spec.pod.name_space + "/" + backup.spec.pod.name][backup.spec.volume] = backup.status.phase;
   }
   Json json{{"nativeSnapshots", native.empty() ? Json("<none included>") : native},
-            {"csiSnapshots", "<none included>"}};
+            {"csiSnapshots", csi.empty() ? Json("<none included>") : csi}};
   json["podVolumeBackups"] = extra.pod_volume_backups.empty()
                                  ? Json("<none included>")
                                  : Json{{"uploderType", extra.pod_volume_backups.front().spec.uploader_type},

@@ -88,6 +88,34 @@ void describe_pod_volumes(std::string& out, const std::vector<velero::PodVolumeR
   }
 }
 
+void describe_csi(std::string& out, const Json& volumes, bool details) {
+  line(out, "");
+  const auto is_csi = [](const Json& volume) {
+    return codec::get_string(volume, {"restoreMethod"}) == "CSISnapshot";
+  };
+  if (std::none_of(volumes.begin(), volumes.end(), is_csi)) {
+    line(out, "CSI Snapshot Restores: <none included>");
+    return;
+  }
+  line(out, "CSI Snapshot Restores:");
+  for (const Json& volume : volumes) {
+    if (!is_csi(volume)) continue;
+    line(out, "  {}/{}:", codec::get_string(volume, {"pvcNamespace"}),
+         codec::get_string(volume, {"pvcName"}));
+    if (!details) {
+      line(out, "    Snapshot: specify --details for more information");
+      continue;
+    }
+    line(out, "    Snapshot:");
+    const auto text = [&](const char* member) {
+      return codec::get_string(volume, {"csiSnapshotInfo", member});
+    };
+    line(out, "      Snapshot Content Name: {}", text("vscName"));
+    line(out, "      Storage Snapshot ID: {}", text("snapshotHandle"));
+    line(out, "      CSI Driver: {}", text("driver"));
+  }
+}
+
 void describe_options(std::string& out, const velero::RestoreSpec& spec) {
   line(out, "");
   line(out, "Existing Resource Policy: \t{}",
@@ -138,6 +166,9 @@ RestoreDetails load_details(CommandContext& context, const velero::Restore& rest
         download_json(context, velero::download_target::kRestoreResults, name, options,
                       [&](const Json& json) { extra.results = velero::Results::from_json(json); });
   }
+  download_json(context, velero::download_target::kRestoreVolumeInfo, name, options, [&](const Json& json) {
+    if (json.is_array()) extra.volumes = json;
+  });
   if (details) {
     extra.resource_list_error = download_json(
         context, velero::download_target::kRestoreResourceList, name, options,
@@ -161,6 +192,7 @@ std::string describe_restore(const CommandContext& context, const velero::Restor
   line(out, "");
   line(out, "Restore PVs:\t{}", tri_state(restore.spec.restore_pvs));
   describe_pod_volumes(out, extra.pod_volume_restores, details);
+  if (extra.volumes) describe_csi(out, *extra.volumes, details);
   describe_options(out, restore.spec);
   line(out, "");
   if (const auto& hooks = restore.status.hook_status) {

@@ -16,6 +16,7 @@ namespace salvor::cli {
 // What belongs to a restore beside its object.
 struct RestoreDetails {
   std::vector<velero::PodVolumeRestore> pod_volume_restores;
+  std::optional<codec::Json> volumes;  // the restore's volume info; nullopt: there is none
   std::optional<velero::Results> results;
   std::optional<std::map<std::string, std::vector<std::string>>> resource_list;  // with --details
   // Why they are missing; empty if nobody asked for them.

@@ -96,6 +96,57 @@ TEST_F(Describe, ResultsArePrintedByNamespace) {
       << text;
 }
 
+velero::VolumeInfo csi_volume() {
+  velero::VolumeInfo volume;
+  volume.pvc_name = "data";
+  volume.pvc_namespace = "app";
+  volume.backup_method = "CSISnapshot";
+  volume.result = "succeeded";
+  volume.csi_snapshot_info = {{"snapshotHandle", "snap-1"},
+                              {"size", 1073741824},
+                              {"driver", "disk.example.io"},
+                              {"vscName", "snapcontent-1"},
+                              {"ReadyToUse", true}};
+  return volume;
+}
+
+TEST_F(Describe, CsiSnapshotsOfABackupReadAsVelerosDo) {
+  const auto backup = velero::Backup::from_json(golden_object("Backup", "manual-full"));
+  BackupDetails extra;
+  extra.volumes = {csi_volume()};
+  EXPECT_NE(describe_backup(context_, backup, extra, false)
+                .find("\n  CSI Snapshots:\n    app/data:\n"
+                      "      Snapshot: included, specify --details for more information\n"),
+            std::string::npos);
+  EXPECT_NE(describe_backup(context_, backup, extra, true)
+                .find("\n  CSI Snapshots:\n    app/data:\n      Snapshot:\n"
+                      "        Snapshot Content Name: snapcontent-1\n        Storage Snapshot ID: snap-1\n"
+                      "        Snapshot Size (bytes): 1073741824\n        CSI Driver: disk.example.io\n"
+                      "        Result: succeeded\n"),
+            std::string::npos);
+  const Json json = describe_backup_json(backup, extra, true)["status"]["backupVolumes"]["csiSnapshots"];
+  EXPECT_EQ(json["app/data"]["snapshot"]["storageSnapshotID"], "snap-1");
+  EXPECT_EQ(json["app/data"]["snapshot"]["snapshotSize(bytes)"], 1073741824);
+}
+
+TEST_F(Describe, CsiSnapshotsOfARestoreReadAsVelerosDo) {
+  const auto restore = velero::Restore::from_json(golden_object("Restore", "rt-1"));
+  RestoreDetails extra;
+  extra.volumes = Json::array();
+  EXPECT_NE(
+      describe_restore(context_, restore, extra, true).find("\nCSI Snapshot Restores: <none included>\n"),
+      std::string::npos);
+  extra.volumes->push_back({{"pvcName", "data"},
+                            {"pvcNamespace", "app"},
+                            {"restoreMethod", "CSISnapshot"},
+                            {"csiSnapshotInfo", csi_volume().csi_snapshot_info}});
+  EXPECT_NE(describe_restore(context_, restore, extra, true)
+                .find("\nCSI Snapshot Restores:\n  app/data:\n    Snapshot:\n"
+                      "      Snapshot Content Name: snapcontent-1\n      Storage Snapshot ID: snap-1\n"
+                      "      CSI Driver: disk.example.io\n"),
+            std::string::npos);
+}
+
 // A line that Velero prints when it cannot read which volumes were restored; ours does not read them.
 std::string without_volume_info(const std::string& text) {
   const size_t at = text.find("              <error getting restore volume info");

@@ -96,4 +96,9 @@ std::shared_ptr<base::LogSink> log_sink(const std::string& level, const std::str
   throw FlagError(fmt::format("invalid argument \"{}\" for \"--log-format\" flag: not text or json", format));
 }
 
+bool has_feature(const std::string& features, const std::string& feature) {
+  const auto named = base::split(features, ',');
+  return std::find(named.begin(), named.end(), feature) != named.end();
+}
+
 }  // namespace salvor::cli

@@ -52,4 +52,7 @@ class TriState {
 CLI::Option* add_list(CLI::App& command, const std::string& name, std::vector<std::string>& into,
                       const std::string& help);
 
+// Whether a comma-separated --features names it: velero::feature::kCsi and the like.
+bool has_feature(const std::string& features, const std::string& feature);
+
 }  // namespace salvor::cli

@@ -40,8 +40,8 @@ CsiRestores::CsiRestores(kube::Client& client, const velero::Restore& restore,
 void CsiRestores::find_claims(const std::vector<velero::VolumeInfo>& volume_infos) {
   std::set<kube::ObjectName> with_snapshot;
   for (const auto& info : volume_infos) {
-    if (info.backup_method == "CSISnapshot" && !info.snapshot_data_moved)
-      with_snapshot.insert({info.pvc_namespace, info.pvc_name});
+    if (info.backup_method != "CSISnapshot") continue;
+    (info.snapshot_data_moved ? moved_ : with_snapshot).insert({info.pvc_namespace, info.pvc_name});
   }
   const std::string snapshots = csi::kSnapshots.group_resource();
   if (with_snapshot.empty() && contents_.items(snapshots).empty()) return;
@@ -58,7 +58,7 @@ void CsiRestores::find_claims(const std::vector<velero::VolumeInfo>& volume_info
 }
 
 std::set<kube::ObjectName> CsiRestores::claims() const {
-  std::set<kube::ObjectName> names;
+  std::set<kube::ObjectName> names = moved_;
   for (const auto& [claim, snapshot] : snapshot_of_) names.insert(claim);
   return names;
 }
@@ -165,13 +165,18 @@ CsiRestores::Prepared CsiRestores::prepare_claim(Json& claim, const kube::Object
   erase_at(claim, {"metadata", "annotations"}, csi::kSnapshotName);
   erase_at(claim, {"metadata", "labels"}, csi::kSnapshotName);
   const auto noted = snapshot_of_.find(backed_up);
-  if (noted == snapshot_of_.end()) return {};
+  const bool moved = moved_.contains(backed_up);
+  if (noted == snapshot_of_.end() && !moved) return {};
   if (restore_.spec.restore_pvs == false) {
     logger_.info("claim {} gets an empty volume: the restore brings no volumes back", backed_up.to_string());
     return {};
   }
   const kube::ObjectName target = target_of(backed_up);
   if (exists(target, cancel)) return {};
+  if (moved)
+    base::fail(base::ErrorCode::kUnsupported,
+               "its data was moved into a kopia repository, and only restic's can be read\n"
+               "--restore-volumes=false restores it with an empty volume");
   const auto group_resource = csi::kSnapshots.group_resource();
   const auto* item = contents_.find(group_resource, backed_up.name_space, noted->second);
   if (item == nullptr)

@@ -74,6 +74,7 @@ class CsiRestores {
   const Selection& selection_;
   const std::function<bool(const std::string&)> serves_;
   const base::Logger logger_;
+  std::set<kube::ObjectName> moved_;  // backed-up claims that a data mover has taken; constant
   std::map<kube::ObjectName, std::string> snapshot_of_;    // by backed-up claim; constant
   std::map<kube::ObjectName, kube::ObjectName> claim_of_;  // by backed-up VolumeSnapshot; constant
   mutable std::mutex mutex_;

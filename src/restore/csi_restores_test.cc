@@ -225,6 +225,16 @@ TEST_F(CsiRestoreTest, AClaimWhoseSnapshotFailedIsNotRestoredAsAnEmptyOne) {
   EXPECT_TRUE(cluster_.find(kPersistentVolumeClaims, {"app", "data"}));
 }
 
+TEST_F(CsiRestoreTest, AClaimWhoseDataAMoverTookIsAnErrorThatSaysSo) {
+  serve_snapshots();
+  std::erase_if(files_, [](const auto& file) { return file.first.find("snapshot") != std::string::npos; });
+  note_volume("succeeded");
+  volume_infos_[0].snapshot_data_moved = true;
+  EXPECT_THAT(all_of(run().results.errors),
+              Contains(AllOf(HasSubstr("app/data"), HasSubstr("moved into a kopia repository"))));
+  EXPECT_FALSE(cluster_.find(kPersistentVolumeClaims, {"app", "data"}));
+}
+
 TEST_F(CsiRestoreTest, AClaimThatGetsNoVolumeIsReportedWithWhatItsSnapshotSays) {
   serve_snapshots();
   note_volume("succeeded");

@@ -141,6 +141,15 @@ void FakeApi::list(const net::ServerRequest& request, net::ServerReply& reply) {
        ++entry)
     if (entry->first.find('/', prefix.size()) == std::string::npos && selected(entry->second))
       items.append(items.empty() ? "" : ",").append(texts_.at(entry->first));
+  // Of all namespaces.
+  const auto slash = request.path.rfind('/');
+  const auto everywhere = request.path.substr(0, slash) + "/namespaces/", kind = request.path.substr(slash);
+  for (auto entry = objects_.lower_bound(everywhere);
+       kind != "/namespaces" && entry != objects_.end() && entry->first.starts_with(everywhere); ++entry) {
+    const auto name = entry->first.rfind('/');
+    if (entry->first.compare(name - kind.size(), kind.size(), kind) == 0 && selected(entry->second))
+      items.append(items.empty() ? "" : ",").append(texts_.at(entry->first));
+  }
   reply.send(
       200, {{"Content-Type", "application/json"}},
       fmt::format(R"({{"kind":"List","apiVersion":"v1","metadata":{{"resourceVersion":"{}"}},"items":[{}]}})",

@@ -6,6 +6,7 @@ namespace {
 using codec::Json;
 using Words = std::vector<std::string>;
 
+constexpr char kSnapshotGroup[] = "snapshot.storage.k8s.io";
 constexpr char kRbacGroup[] = "rbac.authorization.k8s.io";
 constexpr char kRbacVersion[] = "rbac.authorization.k8s.io/v1";
 
@@ -53,12 +54,22 @@ Json own_namespace_rules() {
                       rule({"apps"}, {"deployments", "daemonsets"}, {"get", "list"})});
 }
 
+// Snapshots of claims, in the claims' namespaces.
+Json snapshot_rule() {
+  return rule({kSnapshotGroup}, {"volumesnapshots"}, {"create", "delete"});
+}
+
+// What the storage keeps of them, and how it is told to let go.
+Json snapshot_content_rule() {
+  return rule({kSnapshotGroup}, {"volumesnapshotcontents"}, {"create", "delete", "patch"});
+}
+
 // What a backup of any application needs, and with `restores` what brings it back.
-Json application_rules(bool restores, bool roles) {
-  Json rules =
-      Json::array({rule({"*"}, {"*"}, {"get", "list", "watch"}), rule({""}, {"pods/exec"}, {"create", "get"}),
-                   rule({"snapshot.storage.k8s.io"}, {"*"}, {"create", "delete", "patch", "update"})});
-  if (!restores) return rules;
+Json application_rules(const AccessPlan& access, bool roles) {
+  Json rules = Json::array(
+      {rule({"*"}, {"*"}, {"get", "list", "watch"}), rule({""}, {"pods/exec"}, {"create", "get"})});
+  if (access.csi) rules.push_back(snapshot_rule());
+  if (!access.restores) return rules;
   rules.push_back(rule({"*"}, {"*"}, {"create", "patch", "update"}));
   Words kinds = {"roles"};
   if (roles) kinds.insert(kinds.begin(), "clusterroles");
@@ -67,28 +78,31 @@ Json application_rules(bool restores, bool roles) {
 }
 
 // The cluster's own objects that belong to applications in chosen namespaces.
-Json cluster_rules_for_namespaces(bool restores) {
+Json cluster_rules_for_namespaces(const AccessPlan& access) {
   const Words core = {"namespaces", "persistentvolumes"};
-  const Words snapshots = {"volumesnapshotcontents"};
   Json rules =
       Json::array({rule({""}, core, {"get", "list", "watch"}), rule({""}, {"nodes"}, {"get", "list"}),
                    rule({"storage.k8s.io"}, {"storageclasses", "csidrivers"}, {"get", "list"}),
                    rule({"apiextensions.k8s.io"}, {"customresourcedefinitions"}, {"get", "list", "watch"}),
-                   rule({kRbacGroup}, {"clusterroles", "clusterrolebindings"}, {"get", "list"}),
-                   rule({"snapshot.storage.k8s.io"}, {"volumesnapshotclasses"}, {"get", "list"}),
-                   rule({"snapshot.storage.k8s.io"}, snapshots,
-                        {"create", "delete", "get", "list", "patch", "update", "watch"})});
-  if (restores) rules.push_back(rule({""}, core, {"create", "patch", "update"}));
+                   rule({kRbacGroup}, {"clusterroles", "clusterrolebindings"}, {"get", "list"})});
+  if (access.csi) {
+    rules.push_back(rule({kSnapshotGroup}, {"volumesnapshotclasses"}, {"get", "list"}));
+    rules.push_back(rule({kSnapshotGroup}, {"volumesnapshotcontents"}, {"get", "list"}));
+    // By its labels a server finds what a killed one has left.
+    rules.push_back(rule({kSnapshotGroup}, {"volumesnapshots"}, {"list"}));
+    rules.push_back(snapshot_content_rule());
+  }
+  if (access.restores) rules.push_back(rule({""}, core, {"create", "patch", "update"}));
   return rules;
 }
 
 void add_namespaced_access(const InstallPlan& plan, std::vector<Json>& objects) {
   const std::string& account = plan.service_account;
-  objects.push_back(role("velero-server-volumes", "", cluster_rules_for_namespaces(plan.access.restores)));
+  objects.push_back(role("velero-server-volumes", "", cluster_rules_for_namespaces(plan.access)));
   objects.push_back(
       binding("velero-server-volumes", "", "ClusterRole", "velero-server-volumes", plan, account));
   // One ClusterRole, bound in each namespace: in a namespace that a restore makes it can be bound beforehand.
-  objects.push_back(role("velero-server-applications", "", application_rules(plan.access.restores, false)));
+  objects.push_back(role("velero-server-applications", "", application_rules(plan.access, false)));
   for (const auto& name_space : plan.access.namespaces) {
     objects.push_back(
         binding("velero-server", name_space, "ClusterRole", "velero-server-applications", plan, account));
@@ -108,7 +122,9 @@ std::vector<Json> server_access(const InstallPlan& plan) {
     add_namespaced_access(plan, objects);
     return objects;
   }
-  objects.push_back(role("velero-server", "", application_rules(plan.access.restores, true)));
+  Json rules = application_rules(plan.access, true);
+  if (plan.access.csi) rules.push_back(snapshot_content_rule());
+  objects.push_back(role("velero-server", "", std::move(rules)));
   objects.push_back(binding("velero-server", "", "ClusterRole", "velero-server", plan, account));
   return objects;
 }

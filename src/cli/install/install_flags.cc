@@ -4,6 +4,7 @@
 #include "cli/flag_values.h"
 #include "cli/version_command.h"
 #include "storage/location.h"
+#include "velero/constants.h"
 
 namespace salvor::cli {
 namespace {
@@ -41,7 +42,7 @@ void check(const InstallFlags& flags) {
     throw FlagError("--plugins: Salvor takes no plugins; what they do for AWS is built in");
 }
 
-std::vector<std::string> server_arguments(const InstallFlags& flags) {
+std::vector<std::string> server_arguments(const InstallFlags& flags, const std::string& features) {
   // The definitions are installed beside, with rights that the server then does not need.
   std::vector<std::string> arguments = {"--no-crds", "--metrics-address=:8085",
                                         "--log-format=" + flags.log_format};
@@ -55,7 +56,7 @@ std::vector<std::string> server_arguments(const InstallFlags& flags) {
   add("garbage-collection-frequency", flags.garbage_frequency);
   add("default-backup-ttl", flags.default_ttl);
   add("fs-backup-timeout", flags.fs_timeout);
-  add("features", flags.features);
+  add("features", features);
   return arguments;
 }
 
@@ -145,7 +146,10 @@ InstallPlan InstallFlags::resolve(const CommandContext& context) const {
   plan.name_space = context.name_space();
   plan.image = image;
   plan.service_account = service_account;
-  plan.access = {cluster_admin, access_namespaces, !backup_only};
+  plan.access = {.cluster_admin = cluster_admin,
+                 .namespaces = access_namespaces,
+                 .restores = !backup_only,
+                 .csi = has_feature(context.flags.features, velero::feature::kCsi)};
   if (!no_default_location && !crds_only) {
     plan.backup_location =
         LocationPlan{provider, bucket, prefix, ca_file.empty() ? std::string() : base::read_file(ca_file),
@@ -157,7 +161,7 @@ InstallPlan InstallFlags::resolve(const CommandContext& context) const {
   }
   if (!secret_file.empty()) plan.credentials = base::read_file(secret_file);
   plan.replicas = replicas;
-  plan.server_arguments = server_arguments(*this);
+  plan.server_arguments = server_arguments(*this, context.flags.features);
   plan.server_resources = server;
   plan.pod_annotations = parse_map("pod-annotations", pod_annotations);
   plan.pod_labels = parse_map("pod-labels", pod_labels);

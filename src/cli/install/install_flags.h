@@ -13,7 +13,7 @@ namespace salvor::cli {
 struct InstallFlags {
   std::string provider, bucket, prefix, secret_file, ca_file, image, service_account = "velero";
   std::string backup_location_config, snapshot_location_config, pod_annotations, pod_labels,
-      account_annotations, features, uploader_type = "restic", kubelet_root = "/var/lib/kubelet";
+      account_annotations, uploader_type = "restic", kubelet_root = "/var/lib/kubelet";
   std::vector<std::string> access_namespaces, plugins;
   bool no_secret = false, no_default_location = false, use_volume_snapshots = true, node_agent = false,
        privileged_node_agent = false, fs_backup_by_default = false, cluster_admin = false,

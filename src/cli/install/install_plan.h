@@ -19,6 +19,7 @@ struct AccessPlan {
   // namespaces and kinds.
   std::vector<std::string> namespaces;
   bool restores = true;  // false: nothing of an application is ever written
+  bool csi = false;      // volumes are snapshotted by CSI
 };
 
 struct LocationPlan {

@@ -87,6 +87,59 @@ TEST(InstallTest, ChosenNamespacesAreTheOnlyOnesThatTheServerReaches) {
   EXPECT_EQ(bindings, 2);
 }
 
+TEST(InstallTest, RightsForCsiSnapshotsComeWithTheFeature) {
+  const std::vector<std::string> plain = {"--provider", "aws",         "--bucket",
+                                          "b",          "--no-secret", "--backup-only"};
+  auto with_feature = plain;
+  with_feature.push_back("--features=EnableCSI");
+  const auto without = find(dry_run(plain), "ClusterRole", "velero-server");
+  const auto with = find(dry_run(with_feature), "ClusterRole", "velero-server");
+  const char group[] = "snapshot.storage.k8s.io";
+  for (const auto& [resource, verb] :
+       {std::pair{"volumesnapshots", "create"}, std::pair{"volumesnapshots", "delete"},
+        std::pair{"volumesnapshotcontents", "create"}, std::pair{"volumesnapshotcontents", "patch"},
+        std::pair{"volumesnapshotcontents", "delete"}}) {
+    EXPECT_FALSE(grants(without, group, resource, verb)) << resource << " " << verb;
+    EXPECT_TRUE(grants(with, group, resource, verb)) << resource << " " << verb;
+  }
+  EXPECT_FALSE(grants(with, group, "volumesnapshotclasses", "delete"));
+  const auto server = find(dry_run(with_feature), "Deployment", "velero");
+  EXPECT_THAT(server.dump(), HasSubstr("--features=EnableCSI"));
+  with_feature.insert(with_feature.end(), {"--access-namespaces", "shop"});
+  const auto objects = dry_run(with_feature);
+  const auto cluster = find(objects, "ClusterRole", "velero-server-volumes");
+  EXPECT_TRUE(grants(cluster, group, "volumesnapshotcontents", "patch"));
+  EXPECT_TRUE(grants(cluster, group, "volumesnapshots", "list"));
+  EXPECT_FALSE(grants(cluster, group, "volumesnapshots", "delete"));
+  EXPECT_TRUE(
+      grants(find(objects, "ClusterRole", "velero-server-applications"), group, "volumesnapshots", "delete"));
+}
+
+// Kustomize adds them to what is in deploy/base.
+TEST(InstallTest, TheKustomizeComponentForCsiAddsWhatInstallAdds) {
+  const auto patches = codec::parse_yaml(
+      base::read_file(kDeploy.parent_path() / "components/csi/kustomization.yaml"), "csi")[0]["patches"];
+  Json added = Json::array(), arguments = Json::array();
+  for (const auto& patch : patches) {
+    const auto operations = codec::parse_yaml(patch["patch"].get<std::string>(), "patch")[0];
+    for (const auto& operation : operations)
+      (patch["target"]["kind"] == "ClusterRole" ? added : arguments).push_back(operation["value"]);
+  }
+  const std::vector<std::string> flags = {"--no-default-backup-location", "--no-secret", "--use-node-agent",
+                                          "--features=EnableCSI"};
+  Json base_rules;
+  for (const auto& object : codec::parse_yaml(base::read_file(kDeploy / "salvor.yaml"), "salvor"))
+    if (object["kind"] == "ClusterRole" && kube::name_of(object) == "velero-server")
+      base_rules = object["rules"];
+  const auto wanted = find(dry_run(flags), "ClusterRole", "velero-server")["rules"];
+  EXPECT_EQ(wanted.size(), base_rules.size() + added.size());
+  for (const auto& rule : wanted)
+    EXPECT_TRUE(std::find(base_rules.begin(), base_rules.end(), rule) != base_rules.end() ||
+                std::find(added.begin(), added.end(), rule) != added.end())
+        << rule;
+  EXPECT_EQ(arguments, Json::array({"--features=EnableCSI"}));
+}
+
 TEST(InstallTest, ClusterAdminIsGivenOnlyWhenAskedFor) {
   const auto objects = dry_run({"--provider", "aws", "--bucket", "b", "--no-secret", "--cluster-admin"});
   EXPECT_EQ(codec::get_string(find(objects, "ClusterRoleBinding", "velero"), {"roleRef", "name"}),
