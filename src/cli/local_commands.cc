@@ -11,6 +11,7 @@
 #include "local/daemon.h"
 #include "server/server.h"
 #include "storage/location.h"
+#include "velero/constants.h"
 
 namespace salvor::cli {
 namespace {
@@ -108,7 +109,8 @@ void up(CommandContext& context, const UpFlags& flags, const Arguments&) {
                    .port = static_cast<std::uint16_t>(flags.port),
                    .node_name = flags.node_name,
                    .run_pods = !flags.no_pods,
-                   .history = parse_duration_flag("watch-history", flags.history)};
+                   .history = parse_duration_flag("watch-history", flags.history),
+                   .csi_driver = has_feature(context.flags.features, velero::feature::kCsi)};
   if (options.local.history < std::chrono::seconds(1))
     throw FlagError("invalid argument for \"--watch-history\" flag: must be at least 1s");
   options.foreground = flags.foreground;
@@ -117,6 +119,7 @@ void up(CommandContext& context, const UpFlags& flags, const Arguments&) {
   server_options.name_space = context.name_space();
   server_options.version = program_version();
   server_options.metrics_address = flags.metrics_address;
+  if (options.local.csi_driver) server_options.features.insert(velero::feature::kCsi);
   local::Companion companion;
   if (!flags.no_server) {
     companion = [server_options](local::LocalControlPlane& plane,
@@ -183,29 +186,31 @@ void make_bucket(CommandContext& context, const MakeBucketFlags& flags, const Ar
 }  // namespace
 
 Command local_group() {
-  return {
-      .name = "local",
-      .summary = "Run a whole control plane on this machine",
-      .children = {{.name = "up",
-                    .summary = "Start the API server, the pods and the backup server of a directory",
-                    .examples = "# Start, and use it.\n{} local up --dir /var/lib/salvor\nexport "
-                                "KUBECONFIG=/var/lib/salvor/kubeconfig\nkubectl get pods --all-namespaces",
-                    .define = with_flags<UpFlags>(up),
-                    .handles_signals = true},
-                   {.name = "down",
-                    .summary = "Stop it, with all its pods; its state stays",
-                    .examples = "{} local down --dir /var/lib/salvor",
-                    .define = with_flags<DirectoryFlags>(down)},
-                   {.name = "status",
-                    .summary = "Show whether it runs, and where; exit code 1 if it does not",
-                    .examples = "{} local status --dir /var/lib/salvor",
-                    .define = with_flags<DirectoryFlags>(status)},
-                   exec_command(),
-                   {.name = "make-bucket",
-                    .summary = "Make a bucket that a backup location is to use",
-                    .examples = "{} local make-bucket --provider aws --bucket backups --config "
-                                "region=us-east-1,s3ForcePathStyle=true,s3Url=http://127.0.0.1:7480",
-                    .define = with_flags<MakeBucketFlags>(make_bucket)}}};
+  return {.name = "local",
+          .summary = "Run a whole control plane on this machine",
+          .children = {
+              {.name = "up",
+               .summary = "Start the API server, the pods and the backup server of a directory",
+               .examples = "# Start, and use it.\n{} local up --dir /var/lib/salvor\nexport "
+                           "KUBECONFIG=/var/lib/salvor/kubeconfig\nkubectl get pods --all-namespaces\n\n"
+                           "# With CSI snapshots, of volumes of the storage class local-csi.\n{} local up "
+                           "--features=EnableCSI --dir /var/lib/salvor",
+               .define = with_flags<UpFlags>(up),
+               .handles_signals = true},
+              {.name = "down",
+               .summary = "Stop it, with all its pods; its state stays",
+               .examples = "{} local down --dir /var/lib/salvor",
+               .define = with_flags<DirectoryFlags>(down)},
+              {.name = "status",
+               .summary = "Show whether it runs, and where; exit code 1 if it does not",
+               .examples = "{} local status --dir /var/lib/salvor",
+               .define = with_flags<DirectoryFlags>(status)},
+              exec_command(),
+              {.name = "make-bucket",
+               .summary = "Make a bucket that a backup location is to use",
+               .examples = "{} local make-bucket --provider aws --bucket backups --config "
+                           "region=us-east-1,s3ForcePathStyle=true,s3Url=http://127.0.0.1:7480",
+               .define = with_flags<MakeBucketFlags>(make_bucket)}}};
 }
 
 }  // namespace salvor::cli

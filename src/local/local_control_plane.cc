@@ -6,6 +6,7 @@
 #include "local/api/api_server.h"
 #include "local/runtime/controllers/controller_loop.h"
 #include "local/runtime/controllers/volume_binder.h"
+#include "local/runtime/csi/csi_driver.h"
 #include "local/runtime/node_agent.h"
 #include "local/runtime/pod_runtime.h"
 
@@ -69,14 +70,19 @@ struct LocalControlPlane::Impl {
     fs::permissions(directory, fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec);
     if (options.run_pods) start_pods(clock);
     create_default_class(client);
+    if (options.csi_driver) install_csi_driver(client, cancel.token());
     if (runtime) runtime->start();
     controllers = std::make_unique<ControllerLoop>(make_controllers(controller_context), client,
                                                    controller_context.logger);
+    if (options.csi_driver)
+      csi_controllers = std::make_unique<ControllerLoop>(make_csi_controllers(controller_context), client,
+                                                         controller_context.logger);
     base::write_file_atomic(directory / "kubeconfig", base::read_file(api.kubeconfig()), 0600);
   }
 
   ~Impl() {
     cancel.cancel();
+    csi_controllers.reset();
     controllers.reset();
     node.reset();
     if (runtime) runtime->stop();  // before the API server, to which execs and statuses belong
@@ -108,7 +114,7 @@ struct LocalControlPlane::Impl {
   ControllerContext controller_context;
   std::unique_ptr<PodRuntime> runtime;  // null without pods
   std::unique_ptr<NodeAgent> node;
-  std::unique_ptr<ControllerLoop> controllers;
+  std::unique_ptr<ControllerLoop> controllers, csi_controllers;  // the latter null without the driver
 };
 
 LocalControlPlane::LocalControlPlane(LocalOptions options, const base::Clock& clock, base::Random& random,

@@ -6,7 +6,8 @@
 //   where a data
 //                       mover looks for them; an entry of a PersistentVolume is a symbolic link to its
 //                       directory
-//   DIR/volumes/        what the default StorageClass `local` provisions: pvc-<uid>
+//   DIR/volumes/        what the default StorageClass `local` provisions: pvc-<uid>; `local-csi` too
+//   DIR/snapshots/      VolumeSnapshots of volumes of `local-csi`
 //   DIR/logs/pods/      logs of containers
 // Needs root for pods. The constructor starts everything or throws base::Error; the destructor stops the pods
 // (SIGTERM, at most ten seconds of grace, SIGKILL), which stay in the API and run again after the next start,
@@ -32,6 +33,7 @@ struct LocalOptions {
   bool run_pods = true;    // false: pods stay Pending (not root, or a server for tests)
   // How long old versions of objects serve watches and pages of lists.
   base::Duration history = std::chrono::minutes(5);
+  bool csi_driver = false;  // also run the CSI driver local.salvor.io, with its kinds and classes
 };
 
 class LocalControlPlane {

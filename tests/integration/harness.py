@@ -111,12 +111,13 @@ class ControlPlane:
     def namespace(self, name):
         self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
-    def volume_pod(self, namespace, name, script="while true; do sleep 1; done", annotations=None, size="1Gi"):
+    def volume_pod(self, namespace, name, script="while true; do sleep 1; done", annotations=None, size="1Gi", storage_class=None):
         """A running pod `name` with the claim `name`, mounted at /data, container `main`."""
         self.namespace(namespace)
         self.apply({
             "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name, "namespace": namespace},
-            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}})
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}},
+                     **({"storageClassName": storage_class} if storage_class else {})}})
         self.apply({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": name, "namespace": namespace, "labels": {"app": name}, "annotations": annotations or {}},

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "codec/hash.h"
+#include "local/runtime/csi/csi_driver.h"
 
 namespace salvor::local {
 namespace {
@@ -273,8 +274,13 @@ PodVolume PodVolumes::claim_volume(const Json& pod, const std::string& claim,
   }
   const std::string volume_name = get_string(object, {"spec", "volumeName"});
   const Json volume = client_.require(kube::resources::kPersistentVolumes, {"", volume_name}, cancel);
-  std::string plugin, path;
-  if (const Json* local = find(volume, {"spec", "local"})) {
+  std::string plugin, path, place = volume_name;
+  if (const Json* csi = find(volume, {"spec", "csi"});
+      csi != nullptr && get_string(*csi, {"driver"}) == kCsiDriver) {
+    plugin = "csi";
+    place += "/mount";
+    path = get_string(*csi, {"volumeAttributes", "path"});
+  } else if (const Json* local = find(volume, {"spec", "local"})) {
     plugin = "local-volume";
     path = get_string(*local, {"path"});
   } else if (const Json* host = find(volume, {"spec", "hostPath"})) {
@@ -282,15 +288,16 @@ PodVolume PodVolumes::claim_volume(const Json& pod, const std::string& claim,
     path = host_path_directory(*host, view_);
   } else {
     fail(ErrorCode::kUnsupported,
-         "PersistentVolume \"{}\" is neither local nor hostPath and cannot be mounted on this machine",
-         volume_name);
+         "PersistentVolume \"{}\" cannot be mounted on this machine: it is neither local nor hostPath nor of "
+         "driver {}",
+         volume_name, kCsiDriver);
   }
   if (!fs::is_directory(path)) {
     fail(ErrorCode::kNotFound, "directory \"{}\" of PersistentVolume \"{}\" does not exist", path,
          volume_name);
   }
-  link_to(directory(pod, plugin, volume_name), path);
-  return {path, false, kubelet_name(plugin, volume_name)};
+  link_to(directory(pod, plugin, place), path);
+  return {path, false, kubelet_name(plugin, place)};
 }
 
 void PodVolumes::add_object_files(const kube::GroupVersionResource& kind, const std::string& name_space,

@@ -23,6 +23,7 @@ std::vector<Controller::Trigger> VolumeReclaimer::triggers() {
 }
 
 void VolumeReclaimer::reclaim(const Json& volume) {
+  if (codec::find(volume, {"spec", "csi"}) != nullptr) return;  // the driver's
   const std::string name = kube::name_of(volume);
   const std::string text = get_string(volume, {"spec", "local", "path"});
   const fs::path path = fs::path(text).lexically_normal();
