@@ -175,10 +175,15 @@ class InPods(Conformance):
 
     def test_root_has_the_capabilities_of_its_security_context(self):
         script = "sed -n 's/^CapEff:.//p' /proc/self/status"
-        self.assertEqual(self.lines_of("usual", script), ["00000000a80425fb"])
-        self.assertEqual(self.lines_of("two", script, {"capabilities": {"drop": ["ALL"], "add": ["CHOWN", "MKNOD"]}}),
-                         ["0000000008000001"])
-        self.assertEqual(self.lines_of("user", script, {"runAsUser": 1234}), ["0000000000000000"])
+        has = ~0  # nobody gets what the machine of an embedded control plane has not
+        if target().embedded:
+            has = int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("CapBnd:")), 16)
+
+        def capabilities(name, security):
+            return [int(line, 16) for line in self.lines_of(name, script, security)]
+        self.assertEqual(capabilities("usual", {}), [0xa80425fb & has])
+        self.assertEqual(capabilities("two", {"capabilities": {"drop": ["ALL"], "add": ["CHOWN", "MKNOD"]}}), [0x8000001 & has])
+        self.assertEqual(capabilities("user", {"runAsUser": 1234}), [0])
 
     def test_users_groups_and_a_root_directory_that_cannot_be_written(self):
         script = "id -u; id -g; id -G; touch /etc/x 2>/dev/null || echo refused; touch /data/x && echo written"

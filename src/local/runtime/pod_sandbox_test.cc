@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "local/runtime/container_capabilities.h"
 #include "local/runtime/container_log.h"
 #include "local/runtime/interruptible_source.h"
@@ -62,10 +63,6 @@ class PodSandboxTest : public testing::Test {
     base::StringSink out;
     const int code = sandbox_->exec({"main", argv, terminal, input, &out, &out}, cancel);
     return {code, out.take()};
-  }
-
-  static std::string exec_on_machine(const std::string& script) {
-    return base::run_process({"bash", "-c", script}).output;
   }
 
   fs::path log() const { return directory_.path() / "main.log"; }
@@ -138,22 +135,28 @@ TEST_F(PodSandboxTest, RunsAsTheUserAndGroupsGiven) {
 }
 
 TEST_F(PodSandboxTest, RootKeepsTheCapabilitiesGivenAndNoOthers) {
-  const auto capabilities = [&](const std::string& container_json) {
+  const std::string print = "sed -n 's/^Cap\\(Eff\\|Bnd\\):.//p' /proc/self/status";
+  // "EFFECTIVE\nBOUNDING\n"
+  const auto masks = [](const std::string& text) {
+    const auto lines = base::split(text, '\n');
+    return std::pair(std::stoull(lines.at(0), nullptr, 16), std::stoull(lines.at(1), nullptr, 16));
+  };
+  const auto machine = masks(base::run_process({"bash", "-c", print}).output);
+  const auto capabilities = [&](const char* container) {
     auto launch = shell("sleep 1000");
-    launch.capabilities = container_capabilities(codec::parse_json(container_json, "container"));
+    launch.capabilities = container_capabilities(codec::parse_json(container, "container"));
     start(launch);
-    const std::string text =
-        exec({"bash", "-c", "sed -n 's/^Cap\\(Eff\\|Bnd\\):\\t0*//p' /proc/self/status"}).second;
+    const auto found = masks(exec({"bash", "-c", print}).second);
     sandbox_->kill("main");
     await(SandboxEvent::Type::kExited);
-    return text;
+    EXPECT_EQ(found.first, found.second);
+    return found.second;
   };
-  EXPECT_EQ(capabilities("{}"), "a80425fb\na80425fb\n");  // what containers usually have
+  EXPECT_EQ(capabilities("{}"), 0xa80425fb & machine.second);  // what containers usually have
   EXPECT_EQ(
       capabilities(R"({"securityContext":{"capabilities":{"drop":["ALL"],"add":["CHOWN","CAP_MKNOD"]}}})"),
-      "8000001\n8000001\n");
-  EXPECT_EQ(capabilities(R"({"securityContext":{"privileged":true}})"),
-            exec_on_machine("sed -n 's/^Cap\\(Eff\\|Bnd\\):\\t0*//p' /proc/self/status"));
+      0x8000001 & machine.second);
+  EXPECT_EQ(capabilities(R"({"securityContext":{"privileged":true}})"), machine.second);
   EXPECT_THROW(capabilities(R"({"securityContext":{"capabilities":{"add":["FLY"]}}})"), base::Error);
 }
 
