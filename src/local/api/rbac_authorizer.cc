@@ -12,6 +12,7 @@ namespace salvor::local {
 
 namespace {
 
+constexpr std::chrono::milliseconds kQuick{5};
 constexpr const char* kRoles = "roles.rbac.authorization.k8s.io";
 constexpr const char* kClusterRoles = "clusterroles.rbac.authorization.k8s.io";
 constexpr const char* kRoleBindings = "rolebindings.rbac.authorization.k8s.io";
@@ -92,10 +93,13 @@ std::shared_ptr<const RbacAuthorizer::Grants> RbacAuthorizer::grants() {
   std::lock_guard lock(mutex_);
   // Asked before the objects are read: what changes meanwhile is read again with the next request.
   const std::int64_t changed = last_change();
-  if (!grants_ || changed != loaded_at_) {
-    grants_ = load();
-    loaded_at_ = changed;
-  }
+  const auto begin = std::chrono::steady_clock::now();
+  if (grants_ && (changed == loaded_at_ || begin < reload_after_)) return grants_;
+  grants_ = load();
+  loaded_at_ = changed;
+  // A restore of thousands of roles, by an account, must not read all of them for each.
+  const auto end = std::chrono::steady_clock::now();
+  reload_after_ = end - begin < kQuick ? end : end + 10 * (end - begin);
   return grants_;
 }
 

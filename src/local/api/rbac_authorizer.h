@@ -1,7 +1,9 @@
 // Whether a user may do something, by the Roles, ClusterRoles and their bindings in the store. Members of
-// system:masters may everything. Reads the objects again only after one of them has changed. Thread-safe.
+// system:masters may everything. Reads the objects again only after one of them has changed: at once, or,
+// where that takes long because they are many, after ten times as long. Thread-safe.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -48,8 +50,9 @@ class RbacAuthorizer {
 
   StateStore& store_;
   std::mutex mutex_;
-  std::shared_ptr<const Grants> grants_;  // guarded by mutex_
-  std::int64_t loaded_at_ = 0;            // guarded by mutex_
+  std::shared_ptr<const Grants> grants_;                  // guarded by mutex_
+  std::int64_t loaded_at_ = 0;                            // guarded by mutex_
+  std::chrono::steady_clock::time_point reload_after_{};  // guarded by mutex_
 };
 
 // "get", "list", "deletecollection", ... for an HTTP method.
