@@ -218,6 +218,8 @@ std::vector<velero::PodVolumeBackup> PodVolumeBackups::back_up(const Json& pod,
     if (state->status.phase != velero::phase::kCompleted)
       logger.with("error", state->status.message)
           .error("pod volume backup failed: volume {} of pod {}", state->spec.volume, kube::name_of(pod));
+    // A note of who did the work, which is of no use in a bucket.
+    state->metadata.remove_annotation(velero::salvor_annotation::kServer);
     all_.push_back(*state);
     result.push_back(std::move(*state));
   }

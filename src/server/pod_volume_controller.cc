@@ -13,6 +13,7 @@ namespace {
 
 constexpr auto kProgressPeriod = std::chrono::seconds(1);
 // A pod's start is no event of the restore; it is looked at again after so long.
+constexpr auto kConflictDelay = std::chrono::milliseconds(100);
 constexpr auto kPodPoll = std::chrono::milliseconds(500);
 constexpr char kAttempts[] = "salvor.io/attempts";
 constexpr char kBackupKind[] = "PodVolumeBackup";
@@ -45,15 +46,13 @@ class OrderRun {
            Stored<T>& stored)
       : context_(context), logger_(logger), gvr_(gvr), stored_(stored) {}
 
-  // Runs `work` with a throttled writer of progress, then records the outcome.
+  // Runs `work` with a throttled writer of progress, then records the outcome. False if somebody else has
+  // changed the order meanwhile, perhaps another process that serves this node: then nothing was done.
   template <typename Work>
-  void carry_out(NodeOrders::Place& place, const base::CancelToken& cancel, const Work& work) {
+  bool carry_out(NodeOrders::Place& place, const base::CancelToken& cancel, const Work& work) {
     auto& value = stored_.value;
     auto& status = value.status;
-    status.phase = phase::kInProgress;
-    status.start_timestamp = context_.clock.now();
-    value.metadata.set_annotation(kAttempts, std::to_string(attempts_of(value.metadata) + 1));
-    save_and_announce(context_, stored_, gvr_, cancel);
+    if (!claim(cancel)) return false;
     try {
       work(value, [&](const velero::DataProgress& now) { report(now, cancel); });
       status.phase = phase::kCompleted;
@@ -64,9 +63,27 @@ class OrderRun {
     if (status.phase != phase::kNew) status.completion_timestamp = context_.clock.now();
     save_at_last(cancel);
     count_outcome(context_.metrics, context_.options.node_name, value);
+    return true;
   }
 
  private:
+  bool claim(const base::CancelToken& cancel) {
+    auto& value = stored_.value;
+    const auto before = stored_.phase_before();
+    value.status.phase = phase::kInProgress;
+    value.status.start_timestamp = context_.clock.now();
+    value.metadata.set_annotation(kAttempts, std::to_string(attempts_of(value.metadata) + 1));
+    value.metadata.set_annotation(velero::salvor_annotation::kServer, context_.presence.identity());
+    try {
+      stored_.save_unchanged(context_.client, gvr_, cancel);
+    } catch (const base::Error& error) {
+      if (error.code() == base::ErrorCode::kConflict) return false;
+      throw;
+    }
+    announce_phase(context_, stored_, before);
+    return true;
+  }
+
   void report(const velero::DataProgress& now, const base::CancelToken& cancel) {
     stored_.value.status.progress = now;
     if (std::chrono::steady_clock::now() - last_ < kProgressPeriod) return;
@@ -140,6 +157,14 @@ void take_up(const Context& context, const base::Logger& logger, const kube::Gro
                  codec::get_string(object, {"status", "phase"}), status.message);
   save_and_announce(context, stored, gvr, cancel, status.message);
   count_outcome(context.metrics, context.options.node_name, stored.value);
+}
+
+// Another server that serves this node has it in hand. Node agents give no sign of life; there is one a node.
+bool is_at_work_elsewhere(const Context& context, const Json& order, const base::CancelToken& cancel) {
+  const auto annotations = kube::annotations_of(order);
+  const auto owner = annotations.find(velero::salvor_annotation::kServer);
+  return owner != annotations.end() && owner->second != context.presence.identity() &&
+         context.presence.is_alive(owner->second, cancel);
 }
 
 // What cannot be carried out as it is written; "" if there is nothing of that.
@@ -234,7 +259,8 @@ void PodVolumeBackupController::recover(const base::CancelToken& cancel) {
   init_pod_volume_metrics(context_.metrics, context_.options.node_name);
   for (const auto& object : context_.client.list(kPodVolumeBackups, context_.options.name_space, {}, cancel))
     if (codec::get_string(object, {"spec", "node"}) == context_.options.node_name &&
-        was_left_in_the_middle(codec::get_string(object, {"status", "phase"})))
+        was_left_in_the_middle(codec::get_string(object, {"status", "phase"})) &&
+        !is_at_work_elsewhere(context_, object, cancel))
       take_up<velero::PodVolumeBackup>(context_, logger_, kPodVolumeBackups, object, cancel);
 }
 
@@ -252,12 +278,13 @@ Controller::Requeue PodVolumeBackupController::reconcile(const std::string& name
   const auto place = orders_.take(name, volume_key(backup->value), cancel);
   backup = pending();  // it may have been cancelled while it waited
   if (!backup) return std::nullopt;
-  OrderRun<velero::PodVolumeBackup>(context_, logger_, kPodVolumeBackups, *backup)
-      .carry_out(*place, cancel,
-                 [&](velero::PodVolumeBackup& value, const VolumeServices::Progress& progress) {
-                   volumes_.back_up_pod_volume(value, progress, place->token());
-                 });
-  return std::nullopt;
+  const bool done =
+      OrderRun<velero::PodVolumeBackup>(context_, logger_, kPodVolumeBackups, *backup)
+          .carry_out(*place, cancel,
+                     [&](velero::PodVolumeBackup& value, const VolumeServices::Progress& progress) {
+                       volumes_.back_up_pod_volume(value, progress, place->token());
+                     });
+  return done ? Requeue() : kConflictDelay;
 }
 
 std::vector<Controller::Watched> PodVolumeRestoreController::watches() {
@@ -271,7 +298,8 @@ std::vector<Controller::Watched> PodVolumeRestoreController::watches() {
 void PodVolumeRestoreController::recover(const base::CancelToken& cancel) {
   for (const auto& object : context_.client.list(kPodVolumeRestores, context_.options.name_space, {}, cancel))
     if (codec::get_string(object, {"status", "node"}) == context_.options.node_name &&
-        was_left_in_the_middle(codec::get_string(object, {"status", "phase"})))
+        was_left_in_the_middle(codec::get_string(object, {"status", "phase"})) &&
+        !is_at_work_elsewhere(context_, object, cancel))
       take_up<velero::PodVolumeRestore>(context_, logger_, kPodVolumeRestores, object, cancel);
 }
 
@@ -307,12 +335,13 @@ Controller::Requeue PodVolumeRestoreController::reconcile(const std::string& nam
   restore = pending();
   if (!restore) return std::nullopt;
   restore->value.status.node = context_.options.node_name;
-  OrderRun<velero::PodVolumeRestore>(context_, logger_, kPodVolumeRestores, *restore)
-      .carry_out(*place, cancel,
-                 [&](velero::PodVolumeRestore& value, const VolumeServices::Progress& progress) {
-                   volumes_.restore_pod_volume(value, progress, place->token());
-                 });
-  return std::nullopt;
+  const bool done =
+      OrderRun<velero::PodVolumeRestore>(context_, logger_, kPodVolumeRestores, *restore)
+          .carry_out(*place, cancel,
+                     [&](velero::PodVolumeRestore& value, const VolumeServices::Progress& progress) {
+                       volumes_.restore_pod_volume(value, progress, place->token());
+                     });
+  return done ? Requeue() : kConflictDelay;
 }
 
 }  // namespace salvor::server

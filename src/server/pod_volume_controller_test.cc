@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <latch>
 #include <thread>
 
@@ -112,6 +113,36 @@ TEST_F(PodVolumeControllerTest, CountsWhatItsNodeIsGivenMovesAndHowLongItTakes) 
   const kube::WatchEvent gone{kube::WatchEvent::Type::kDeleted, state("good").to_json()};
   for (const auto& watch : agent.watches()) watch.handle(gone);
   EXPECT_THAT(metrics_.text(), Not(HasSubstr("pod_volume_backup=\"good\"")));
+}
+
+TEST_F(PodVolumeControllerTest, OfTwoProcessesThatServeANodeOneCarriesAnOrderOut) {
+  order("one");
+  int carried_out = 0;
+  volumes_.back_up_pod_volume = [&](velero::PodVolumeBackup&, const VolumeServices::Progress&,
+                                    const base::CancelToken&) { ++carried_out; };
+  // The other's claim comes between our look and our claim.
+  std::atomic<bool> claimed = false;
+  api_.on_request([&](const net::ServerRequest& request) {
+    if (request.method != "PATCH" || claimed.exchange(true)) return;
+    const auto other = api_.new_client();
+    other->patch(resources::kPodVolumeBackups, {"velero", "one"}, kube::PatchType::kMerge,
+                 {{"metadata", {{"annotations", {{"salvor.io/server", "other-server"}}}}},
+                  {"status", {{"phase", "InProgress"}}}});
+  });
+  PodVolumeBackupController agent(context_, volumes_, orders_);
+  EXPECT_EQ(agent.reconcile("one", {}), Controller::Requeue(100ms));
+  EXPECT_TRUE(claimed);
+  EXPECT_EQ(agent.reconcile("one", {}), std::nullopt);
+  EXPECT_EQ(carried_out, 0);
+  EXPECT_EQ(state("one").metadata.annotation("salvor.io/server"), "other-server");
+  // A process that starts leaves it to the other one, as long as that lives.
+  ServerPresence other(api_.client(), "velero", "other-server", clock_, {});
+  other.start({});
+  agent.recover({});
+  EXPECT_EQ(state("one").status.phase, "InProgress");
+  other.stop();
+  agent.recover({});
+  EXPECT_EQ(state("one").status.phase, "New");
 }
 
 TEST_F(PodVolumeControllerTest, EachChangeOfAnOrdersPhaseIsAnEvent) {
