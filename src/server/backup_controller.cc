@@ -31,12 +31,6 @@ bool is_new(const std::string& phase) {
   return phase.empty() || phase == phase::kNew || phase == phase::kQueued || phase == phase::kReadyToStart;
 }
 
-bool was_begun(const std::string& phase) {
-  return phase == phase::kInProgress || phase == phase::kFinalizing ||
-         phase == phase::kFinalizingPartiallyFailed || phase == phase::kWaitingForPluginOperations ||
-         phase == phase::kWaitingForPluginOperationsPartiallyFailed;
-}
-
 int restarts_of(const velero::Backup& backup) {
   const auto text = backup.metadata.annotation(notes::kRestarts);
   int number = 0;
@@ -69,7 +63,7 @@ void BackupController::handle(const kube::WatchEvent& event) {
       context_.backups.stop(name, Operations::StopReason::kTakenOver);
     return;
   }
-  if (event.type != Type::kDeleted && (is_new(phase) || was_begun(phase)))
+  if (event.type != Type::kDeleted && (is_new(phase) || is_at_work(phase)))
     queue().add(name, codec::get_string(event.object, {"metadata", "creationTimestamp"}));
 }
 
@@ -77,7 +71,7 @@ Controller::Requeue BackupController::reconcile(const std::string& name, const b
   auto backup = load_valid<velero::Backup>(context_, kBackups, "Backup", object(name), cancel);
   if (!backup || backup->value.metadata.being_deleted()) return std::nullopt;
   const auto& phase = backup->value.status.phase;
-  if (was_begun(phase)) return take_over(*backup, cancel);
+  if (is_at_work(phase)) return take_over(*backup, cancel);
   return is_new(phase) ? start(*backup, cancel) : std::nullopt;
 }
 

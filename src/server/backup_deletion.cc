@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "server/overlap.h"
 #include "velero/bucket_layout.h"
 #include "velero/schema_check.h"
 #include "volumes/csi_snapshots.h"
@@ -44,9 +45,7 @@ std::vector<Json> stored_csi_contents(velero::BackupStore& store, const velero::
 
 bool is_running(const std::string& phase) {
   return phase.empty() || phase == phase::kNew || phase == phase::kQueued || phase == phase::kReadyToStart ||
-         phase == phase::kInProgress || phase == phase::kFinalizing ||
-         phase == phase::kFinalizingPartiallyFailed || phase == phase::kWaitingForPluginOperations ||
-         phase == phase::kWaitingForPluginOperationsPartiallyFailed;
+         is_at_work(phase);
 }
 
 }  // namespace
@@ -97,9 +96,9 @@ Controller::Requeue BackupDeletion::reconcile(const std::string& name, const bas
   if (!request || request->value.metadata.being_deleted()) return std::nullopt;
   auto& value = request->value;
   if (value.status.phase == phase::kProcessed) return purge_when_old(value, cancel);
-  if (const auto unknown = velero::unknown_spec_fields(request->read, "DeleteBackupRequest");
+  if (const auto unknown = velero::describe_unknown_fields(request->read, "DeleteBackupRequest");
       !unknown.empty()) {
-    finish(*request, {fmt::format("{}: unknown field", fmt::join(unknown, ", "))}, cancel);
+    finish(*request, {unknown}, cancel);
     return std::nullopt;
   }
   const auto& backup_name = value.spec.backup_name;

@@ -12,12 +12,6 @@ namespace {
 
 constexpr auto kKeepStatus = std::chrono::minutes(1);
 
-// "" when all that the request asks for is known.
-std::string obstacle(const Json& request, const char* kind) {
-  const auto unknown = velero::unknown_spec_fields(request, kind);
-  return unknown.empty() ? "" : fmt::format("{}: unknown field", fmt::join(unknown, ", "));
-}
-
 }  // namespace
 
 std::vector<Controller::Watched> DownloadController::watches() {
@@ -58,7 +52,8 @@ Controller::Requeue DownloadController::reconcile(const std::string& name, const
     context_.client.remove(kDownloadRequests, object(name), "Background", "", cancel);
     return std::nullopt;
   }
-  if (const auto why = obstacle(request->read, kKind); !why.empty()) return refuse(*request, why, cancel);
+  if (const auto why = velero::describe_unknown_fields(request->read, kKind); !why.empty())
+    return refuse(*request, why, cancel);
   std::string key;
   try {
     key = velero::download_key(value.spec.target.kind, value.spec.target.name);
@@ -100,7 +95,7 @@ Controller::Requeue StatusRequestController::reconcile(const std::string& name,
   }
   status.phase = velero::phase::kProcessed;
   status.processed_timestamp = now();
-  status.message = obstacle(request->read, kKind);
+  status.message = velero::describe_unknown_fields(request->read, kKind);
   if (!status.message.empty()) {
     save_and_announce(context_, *request, kServerStatusRequests, cancel, status.message);
     return kKeepStatus;

@@ -41,9 +41,9 @@ Controller::Requeue LocationController::reconcile(const std::string& name, const
   if (value.spec.is_default) keep_one_default(cancel);
 
   try {
-    const auto unknown = velero::unknown_spec_fields(location->read, "BackupStorageLocation");
-    if (!unknown.empty())
-      base::fail(base::ErrorCode::kInvalidArgument, "{}: unknown field", fmt::join(unknown, ", "));
+    if (const auto unknown = velero::describe_unknown_fields(location->read, "BackupStorageLocation");
+        !unknown.empty())
+      base::fail(base::ErrorCode::kInvalidArgument, "{}", unknown);
     context_.stores.backup_store(value, cancel).check_valid(cancel);
     value.status.phase = velero::phase::kAvailable;
     value.status.message.clear();

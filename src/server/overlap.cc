@@ -6,12 +6,6 @@ namespace phase = velero::phase;
 
 namespace {
 
-bool is_at_work(const std::string& name) {
-  return name == phase::kInProgress || name == phase::kFinalizing ||
-         name == phase::kFinalizingPartiallyFailed || name == phase::kWaitingForPluginOperations ||
-         name == phase::kWaitingForPluginOperationsPartiallyFailed;
-}
-
 std::vector<std::string> included_namespaces(const Json& backup) {
   std::vector<std::string> result;
   const auto* list = codec::find(backup, {"spec", "includedNamespaces"});
@@ -22,6 +16,12 @@ std::vector<std::string> included_namespaces(const Json& backup) {
 }
 
 }  // namespace
+
+bool is_at_work(const std::string& name) {
+  return name == phase::kInProgress || name == phase::kFinalizing ||
+         name == phase::kFinalizingPartiallyFailed || name == phase::kWaitingForPluginOperations ||
+         name == phase::kWaitingForPluginOperationsPartiallyFailed;
+}
 
 std::string overlapping_elsewhere(const Context& context, const velero::Backup& backup,
                                   const base::CancelToken& cancel) {

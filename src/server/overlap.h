@@ -11,6 +11,9 @@
 
 namespace salvor::server {
 
+// Whether a backup of that phase has been begun and has not ended.
+bool is_at_work(const std::string& phase);
+
 // The name of a backup that a live server has begun and whose namespaces may be among these; "" if there is
 // none. Throws when the API server cannot be asked.
 std::string overlapping_elsewhere(const Context& context, const velero::Backup& backup,

@@ -167,12 +167,6 @@ bool is_at_work_elsewhere(const Context& context, const Json& order, const base:
          context.presence.is_alive(owner->second, cancel);
 }
 
-// What cannot be carried out as it is written; "" if there is nothing of that.
-std::string obstacle(const Json& order, const char* kind) {
-  const auto unknown = velero::unknown_spec_fields(order, kind);
-  return unknown.empty() ? "" : fmt::format("{}: unknown field", fmt::join(unknown, ", "));
-}
-
 // The order, unless there is nothing to do: it is gone, finished, was cancelled before it began, or asks for
 // what nobody knows.
 template <typename T>
@@ -182,7 +176,7 @@ std::optional<Stored<T>> unless_settled(const Context& context, const kube::Grou
   if (!order || !is_open(order->value.status.phase) || order->value.metadata.being_deleted())
     return std::nullopt;
   auto& status = order->value.status;
-  status.message = obstacle(order->read, kind);
+  status.message = velero::describe_unknown_fields(order->read, kind);
   if (!status.message.empty()) {
     status.phase = phase::kFailed;
   } else if (order->value.spec.cancel) {

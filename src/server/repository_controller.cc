@@ -111,9 +111,9 @@ Controller::Requeue RepositoryController::reconcile(const std::string& name,
     connected_.erase(name);
     return kCheckEvery;
   };
-  if (const auto unknown = velero::unknown_spec_fields(repository->read, "BackupRepository");
+  if (const auto unknown = velero::describe_unknown_fields(repository->read, "BackupRepository");
       !unknown.empty())
-    return refuse(fmt::format("{}: unknown field", fmt::join(unknown, ", ")));
+    return refuse(unknown);
   if (const auto why = obstacle(value); !why.empty()) return refuse(why);
   const auto object_json =
       context_.client.get(kBackupStorageLocations, object(value.spec.backup_storage_location), cancel);

@@ -19,9 +19,7 @@ Controller::Requeue SnapshotLocationController::reconcile(const std::string& nam
   auto location = load_valid<velero::VolumeSnapshotLocation>(context_, kVolumeSnapshotLocations,
                                                              "VolumeSnapshotLocation", object(name), cancel);
   if (!location || location->value.metadata.being_deleted()) return std::nullopt;
-  std::string why;
-  for (const auto& field : velero::unknown_spec_fields(location->read, "VolumeSnapshotLocation"))
-    why += fmt::format("{}{}: unknown field", why.empty() ? "" : "; ", field);
+  std::string why = velero::describe_unknown_fields(location->read, "VolumeSnapshotLocation");
   if (why.empty()) {
     try {
       volumes_.snapshot_provider(name);

@@ -52,4 +52,9 @@ std::vector<std::string> unknown_spec_fields(const Json& object, const std::stri
   return found;
 }
 
+std::string describe_unknown_fields(const Json& object, const std::string& kind) {
+  const auto unknown = unknown_spec_fields(object, kind);
+  return unknown.empty() ? "" : fmt::format("{}: unknown field", fmt::join(unknown, ", "));
+}
+
 }  // namespace salvor::velero

@@ -13,4 +13,7 @@ namespace salvor::velero {
 // ("Backup") does not have. Empty for an unknown kind.
 std::vector<std::string> unknown_spec_fields(const codec::Json& object, const std::string& kind);
 
+// The same as a sentence: "spec.ttls, spec.pod.cluster: unknown field"; "" when all are known.
+std::string describe_unknown_fields(const codec::Json& object, const std::string& kind);
+
 }  // namespace salvor::velero

@@ -28,6 +28,10 @@ TEST(SchemaCheck, NamesEachUnknownFieldWithItsPath) {
   EXPECT_THAT(unknown_spec_fields(backup, "Backup"),
               ElementsAre("spec.includeNamespaces", "spec.labelSelector.matchLabel",
                           "spec.hooks.resources[0].pre[0].exec.tty"));
+  EXPECT_EQ(describe_unknown_fields(backup, "Backup"),
+            "spec.includeNamespaces, spec.labelSelector.matchLabel, spec.hooks.resources[0].pre[0].exec.tty: "
+            "unknown field");
+  EXPECT_EQ(describe_unknown_fields(backup, "Pod"), "");
   EXPECT_THAT(unknown_spec_fields(backup, "Pod"), IsEmpty());
   EXPECT_THAT(unknown_spec_fields({{"kind", "Backup"}}, "Backup"), IsEmpty());
 }
