@@ -1,14 +1,13 @@
 #include "archive/tree_saver.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <condition_variable>
 
 #include "archive/file_metadata.h"
 #include "archive/file_saver.h"
+#include "archive/source_entry.h"
 #include "archive/tree.h"
 #include "base/file.h"
 
@@ -24,30 +23,6 @@ constexpr std::uint64_t kWorthSharing = 4 * 1024 * 1024;  // bytes of a file tha
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
-
-class FileSource final : public base::Source {
- public:
-  FileSource(int fd, const std::string& path, BackupTally& tally, const base::CancelToken& cancel)
-      : fd_(fd), path_(path), tally_(tally), cancel_(cancel) {}
-  std::size_t read(char* buffer, std::size_t size) override {
-    cancel_.check();
-    ssize_t got = 0;
-    do {
-      got = ::pread(fd_, buffer, size, at_);
-    } while (got < 0 && errno == EINTR);
-    if (got < 0) throw SourceFailure(base::system_error(errno, fmt::format("read \"{}\"", path_)));
-    at_ += got;
-    tally_.bytes_read += static_cast<std::uint64_t>(got);
-    return static_cast<std::size_t>(got);
-  }
-
- private:
-  const int fd_;
-  off_t at_ = 0;
-  const std::string& path_;
-  BackupTally& tally_;
-  const base::CancelToken& cancel_;
-};
 
 // A directory whose entries are being saved. Whoever took it off the stack owns `next`; `mutex` guards the
 // results.
@@ -81,40 +56,6 @@ struct Directory {
 };
 
 using DirectoryPointer = std::shared_ptr<Directory>;
-
-// Where an entry is for the *at calls.
-struct Place {
-  int directory;
-  std::string name;
-};
-
-int open_for_reading(const Place& place, int flags) {
-  const int common = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | flags;
-  int fd = openat(place.directory, place.name.c_str(), common | O_NOATIME);
-  if (fd < 0 && errno == EPERM) fd = openat(place.directory, place.name.c_str(), common);
-  return fd;
-}
-
-std::vector<std::string> read_names(int fd, const std::string& path) {
-  const int copy = dup(fd);
-  if (copy < 0) throw SourceFailure(base::system_error(errno, fmt::format("read directory \"{}\"", path)));
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(copy), closedir);
-  if (!stream) {
-    close(copy);
-    throw SourceFailure(base::system_error(errno, fmt::format("read directory \"{}\"", path)));
-  }
-  std::vector<std::string> names;
-  for (;;) {
-    errno = 0;
-    const dirent* entry = readdir(stream.get());
-    if (entry == nullptr) break;
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  if (errno != 0) throw SourceFailure(base::system_error(errno, fmt::format("read directory \"{}\"", path)));
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 }  // namespace
 
