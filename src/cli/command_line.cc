@@ -49,7 +49,13 @@ Target find_target(const Command& root, const std::string& program, const std::v
       target.path += " " + word;
       continue;
     }
-    target.flags.push_back(word);
+    if (word.starts_with("--") && word.find('=') == word.size() - 1) {
+      // An empty value, which CLI11 would take from the word behind it.
+      target.flags.push_back(word.substr(0, word.size() - 1));
+      target.flags.emplace_back();
+    } else {
+      target.flags.push_back(word);
+    }
     if (!flag || target.command->foreign) {
       searching = false;
     } else if (searching && is_global_flag_with_value(word) && i + 1 < words.size()) {

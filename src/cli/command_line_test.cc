@@ -43,6 +43,13 @@ TEST(CommandLine, AMissingValueOrTooManyArgumentsAreRefused) {
             "Error: invalid argument \"soon\" for \"--ttl\" flag: time: invalid duration \"soon\"");
 }
 
+TEST(CommandLine, AnEmptyValueDoesNotSwallowTheFlagBehindIt) {
+  const auto result = run_command(nullptr, {"backup", "create", "x", "--selector=", "-o", "yaml"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.out.find("kind: Backup"), std::string::npos) << result.out;
+  EXPECT_EQ(result.out.find("labelSelector"), std::string::npos) << result.out;
+}
+
 TEST(CommandLine, AnUnknownCommandIsNamedWithALikelyOne) {
   const auto result = run_command(nullptr, {"bakup", "get"});
   EXPECT_EQ(result.code, 1);
