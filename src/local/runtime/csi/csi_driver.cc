@@ -5,6 +5,7 @@
 #include "local/runtime/csi/csi_provisioner.h"
 #include "local/runtime/csi/csi_snapshot_controller.h"
 #include "volumes/csi_objects.h"
+#include "volumes/filesystem/directory_copy.h"
 
 namespace salvor::local {
 namespace {
@@ -136,6 +137,17 @@ std::filesystem::path csi_volume_directory(const ControllerContext& context, con
 
 std::filesystem::path csi_snapshot_directory(const ControllerContext& context, const std::string& handle) {
   return directory_of(context.volumes.parent_path() / "snapshots", handle);
+}
+
+void make_csi_directory(const std::filesystem::path& directory,
+                        const std::function<void(const std::filesystem::path& part)>& fill) {
+  if (std::filesystem::exists(directory)) return;
+  std::filesystem::path part = directory;
+  part += ".part";
+  volumes::remove_directory(part);
+  std::filesystem::create_directories(directory.parent_path());
+  fill(part);
+  std::filesystem::rename(part, directory);
 }
 
 }  // namespace salvor::local

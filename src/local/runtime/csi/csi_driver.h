@@ -6,6 +6,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,5 +28,11 @@ std::vector<std::unique_ptr<Controller>> make_csi_controllers(ControllerContext&
 // handles come from objects that anyone may write.
 std::filesystem::path csi_volume_directory(const ControllerContext& context, const std::string& handle);
 std::filesystem::path csi_snapshot_directory(const ControllerContext& context, const std::string& handle);
+
+// Makes the directory of a volume or snapshot, unless it is there: `fill` makes what it is given, which then
+// takes the directory's name. So a half-made one, also one that a killed process has left, is never taken for
+// whole.
+void make_csi_directory(const std::filesystem::path& directory,
+                        const std::function<void(const std::filesystem::path& part)>& fill);
 
 }  // namespace salvor::local

@@ -44,19 +44,14 @@ std::optional<fs::path> CsiProvisioner::source_of(const Json& claim) {
 void CsiProvisioner::provision(const Json& claim, const Json& storage_class, const fs::path& source) {
   const std::string handle = "pvc-" + kube::uid_of(claim);
   const fs::path directory = csi_volume_directory(context_, handle);
-  if (!fs::exists(directory)) {
-    // What a killed process has left of it is not taken for a volume.
-    fs::path part = directory;
-    part += ".part";
-    volumes::remove_directory(part);
+  make_csi_directory(directory, [&](const fs::path& part) {
     if (source.empty()) {
       fs::create_directories(part);
       ::chmod(part.c_str(), 0777);  // any user of a pod may write
     } else {
       volumes::copy_directory(source, part, context_.cancel);
     }
-    fs::rename(part, directory);
-  }
+  });
   std::string policy = get_string(storage_class, {"reclaimPolicy"});
   if (policy.empty()) policy = "Delete";
   client().create(

@@ -187,14 +187,9 @@ Json CsiContentController::take(const Json& content) {
   const std::string volume = get_string(content, {"spec", "source", "volumeHandle"});
   status["creationTime"] =
       std::chrono::duration_cast<std::chrono::nanoseconds>(context_.clock.now().time_since_epoch()).count();
-  if (!fs::exists(directory)) {
-    fs::path part = directory;
-    part += ".part";
-    volumes::remove_directory(part);
-    fs::create_directories(directory.parent_path());
+  make_csi_directory(directory, [&](const fs::path& part) {
     volumes::copy_directory(csi_volume_directory(context_, volume), part, context_.cancel);
-    fs::rename(part, directory);
-  }
+  });
   if (const auto object = client().get(resources::kPersistentVolumes, {"", volume}, context_.cancel))
     status["restoreSize"] =
         static_cast<std::int64_t>(quantity_bytes(get_string(*object, {"spec", "capacity", "storage"})));
