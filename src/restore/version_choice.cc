@@ -1,11 +1,10 @@
 #include "restore/version_choice.h"
 
 #include <algorithm>
-#include <charconv>
-#include <tuple>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "kube/version_order.h"
 
 namespace salvor::restore {
 namespace {
@@ -15,27 +14,6 @@ constexpr char kConfigKey[] = "restoreResourcesVersionPriority";
 
 bool contains(const std::vector<std::string>& list, const std::string& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
-}
-
-bool take_number(std::string_view& text, int& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || number <= 0) return false;
-  text.remove_prefix(static_cast<size_t>(end - text.data()));
-  return true;
-}
-
-// (stability, major, minor), greater is better; {0, 0, 0} for what is no version of Kubernetes' form.
-std::tuple<int, int, int> rank(std::string_view version) {
-  int major = 0, minor = 0;
-  if (!version.starts_with('v')) return {};
-  version.remove_prefix(1);
-  if (!take_number(version, major)) return {};
-  if (version.empty()) return {3, major, 0};
-  const int stability = version.starts_with("beta") ? 2 : version.starts_with("alpha") ? 1 : 0;
-  if (stability == 0) return {};
-  version.remove_prefix(stability == 2 ? 4 : 5);
-  if (!take_number(version, minor) || !version.empty()) return {};
-  return {stability, major, minor};
 }
 
 // The preferred one first.
@@ -79,11 +57,6 @@ VersionPriorities load_version_priorities(kube::Client& client, const std::strin
                 : VersionPriorities();
 }
 
-bool is_more_stable(const std::string& a, const std::string& b) {
-  const auto left = rank(a), right = rank(b);
-  return left != right ? left > right : a < b;
-}
-
 std::string choose_version(const VersionOffer& offer) {
   const auto in_backup = [&](const std::string& version) {
     return version == offer.preferred_in_backup || contains(offer.others_in_backup, version);
@@ -97,7 +70,7 @@ std::string choose_version(const VersionOffer& offer) {
   if (in_both(offer.preferred_in_backup)) return offer.preferred_in_backup;
   auto common = offer.others_in_backup;
   std::erase_if(common, [&](const std::string& version) { return !in_both(version); });
-  const auto best = std::min_element(common.begin(), common.end(), is_more_stable);
+  const auto best = std::min_element(common.begin(), common.end(), kube::is_more_stable);
   return best == common.end() ? "" : *best;
 }
 

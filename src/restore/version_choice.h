@@ -25,9 +25,6 @@ VersionPriorities parse_version_priorities(const std::string& text);
 VersionPriorities load_version_priorities(kube::Client& client, const std::string& name_space,
                                           const base::CancelToken& cancel);
 
-// Kubernetes' order of versions: v2 before v1 before v1beta2 before v1alpha1 before anything else.
-bool is_more_stable(const std::string& a, const std::string& b);
-
 struct VersionOffer {
   std::vector<std::string> served;  // by the target cluster, the preferred one first
   std::string preferred_in_backup;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "kube/version_order.h"
 #include "restore/restore_test_support.h"
 
 namespace salvor::restore {
@@ -38,7 +39,7 @@ TEST(VersionChoice, FollowsTheUserThenTheTargetThenTheBackupThenWhatIsMostStable
 TEST(VersionChoice, OrdersVersionsAsKubernetesDoes) {
   std::vector<std::string> versions = {"foo10",    "v1",   "v11alpha2", "v3beta1", "v10",
                                        "v10beta3", "foo1", "v2",        "v11beta2"};
-  std::sort(versions.begin(), versions.end(), is_more_stable);
+  std::sort(versions.begin(), versions.end(), kube::is_more_stable);
   EXPECT_THAT(versions, ElementsAre("v10", "v2", "v1", "v11beta2", "v10beta3", "v3beta1", "v11alpha2", "foo1",
                                     "foo10"));
 }

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "kube/version_order.h"
 #include "local/api/json_paths.h"
 #include "local/api/validation.h"
 
@@ -75,20 +76,6 @@ std::string stored_version_of(const Json& definition) {
     if (flag_at(version, "storage")) return string_at(version, "name");
   }
   return "";
-}
-
-// "v2" before "v1" before "v1beta1" before "v1alpha1" before anything else: the order of preference.
-std::tuple<int, int, int> version_rank(const std::string& version) {
-  if (version.size() < 2 || version[0] != 'v' || !std::isdigit(static_cast<unsigned char>(version[1])))
-    return {0, 0, 0};
-  size_t at = 0;
-  const int major = std::stoi(version.substr(1), &at);
-  const std::string rest = version.substr(1 + at);
-  if (rest.empty()) return {3, major, 0};
-  const bool beta = rest.starts_with("beta"), alpha = rest.starts_with("alpha");
-  if (!beta && !alpha) return {0, 0, 0};
-  const std::string minor = rest.substr(beta ? 4 : 5);
-  return {beta ? 2 : 1, major, minor.empty() ? 0 : std::atoi(minor.c_str())};
 }
 
 void set_condition(Json& conditions, const char* type, const char* reason, const char* message,
@@ -197,7 +184,7 @@ void CustomResources::publish(const Json& definition, bool terminating) {
     if (flag_at(version, "served")) kinds.push_back(make_kind(definition, version, stored, terminating));
   }
   std::stable_sort(kinds.begin(), kinds.end(), [](const KindPtr& a, const KindPtr& b) {
-    return version_rank(a->version) > version_rank(b->version);
+    return kube::is_more_stable(a->version, b->version);
   });
   objects_.kinds().set_custom(string_at(definition, "metadata.name"), std::move(kinds));
 }
