@@ -144,27 +144,35 @@ std::shared_ptr<const RbacAuthorizer::Grants> RbacAuthorizer::load() const {
   return grants;
 }
 
-std::vector<AccessRule> RbacAuthorizer::rules_of(const User& user, const std::string& name_space) {
-  std::vector<AccessRule> rules;
-  if (user.is_administrator()) return {{{"*"}, {"*"}, {"*"}, {}, {}}, {{"*"}, {}, {}, {}, {"*"}}};
+bool RbacAuthorizer::any_rule(const User& user, const std::string& name_space,
+                              const std::function<bool(const AccessRule&)>& matches) {
   const auto all = grants();
-  const auto add = [&](const std::string& subject) {
+  const auto any_of = [&](const std::string& subject) {
     const auto [begin, end] = all->equal_range(subject);
-    for (auto grant = begin; grant != end; ++grant) {
-      if (grant->second.name_space.empty() || grant->second.name_space == name_space)
-        rules.insert(rules.end(), grant->second.rules->begin(), grant->second.rules->end());
-    }
+    return std::any_of(begin, end, [&](const auto& entry) {
+      const Grant& grant = entry.second;
+      return (grant.name_space.empty() || grant.name_space == name_space) &&
+             std::any_of(grant.rules->begin(), grant.rules->end(), matches);
+    });
   };
-  add("User:" + user.name);
-  for (const std::string& group : user.groups) add("Group:" + group);
+  return any_of("User:" + user.name) ||
+         std::any_of(user.groups.begin(), user.groups.end(),
+                     [&](const std::string& group) { return any_of("Group:" + group); });
+}
+
+std::vector<AccessRule> RbacAuthorizer::rules_of(const User& user, const std::string& name_space) {
+  if (user.is_administrator()) return {{{"*"}, {"*"}, {"*"}, {}, {}}, {{"*"}, {}, {}, {}, {"*"}}};
+  std::vector<AccessRule> rules;
+  any_rule(user, name_space, [&](const AccessRule& rule) {
+    rules.push_back(rule);
+    return false;  // all of them
+  });
   return rules;
 }
 
 bool RbacAuthorizer::allows(const User& user, const AccessRequest& request) {
-  if (user.is_administrator()) return true;
-  const auto rules = rules_of(user, request.name_space);
-  return std::any_of(rules.begin(), rules.end(),
-                     [&](const AccessRule& rule) { return rule.covers(request); });
+  return user.is_administrator() ||
+         any_rule(user, request.name_space, [&](const AccessRule& rule) { return rule.covers(request); });
 }
 
 std::string access_verb(const std::string& method, bool named, bool watch) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,6 +43,10 @@ class RbacAuthorizer {
   };
   using Grants = std::multimap<std::string, Grant>;  // by subject, "User:NAME" or "Group:NAME"
 
+  // Whether one of the rules that apply to the user in a namespace matches; asks until one does. In place,
+  // because each request asks.
+  bool any_rule(const User& user, const std::string& name_space,
+                const std::function<bool(const AccessRule&)>& matches);
   // Shared with requests that are being looked at while it is replaced.
   std::shared_ptr<const Grants> grants();
   std::int64_t last_change() const;
